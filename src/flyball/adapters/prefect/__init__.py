@@ -1,0 +1,1 @@
+"""Prefect as the engine that runs the lanes."""

@@ -1,0 +1,1 @@
+"""How the world moves: errors, features and class shares against what they were."""

@@ -1,0 +1,57 @@
+"""Names of things, so that one kind of name is never taken for another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NewType
+
+ItemId = NewType("ItemId", str)
+AnnotatorId = NewType("AnnotatorId", str)
+BatchId = NewType("BatchId", str)
+RunId = NewType("RunId", str)
+RuleId = NewType("RuleId", str)
+ModelVersion = NewType("ModelVersion", int)
+#: A place in the log. 0 is before the first fact.
+Position = NewType("Position", int)
+#: A SHA-256 as 64 hexadecimal digits.
+Digest = NewType("Digest", str)
+#: A moment: seconds since 1970-01-01 UTC.
+Instant = float
+#: A length of time in seconds.
+Seconds = float
+
+
+def digest_of(content: bytes) -> Digest:
+    """The SHA-256 of some bytes.
+
+    >>> digest_of(b"")[:8]
+    'e3b0c442'
+    """
+    return Digest(hashlib.sha256(content).hexdigest())
+
+
+def canonical(value: Any) -> bytes:
+    """A value as JSON with sorted keys and no white space; NaN and infinity are refused (ValueError)."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Everything that a run reads, fixed before it starts: the same pins give the same result."""
+
+    labels_up_to: Position
+    config: Digest
+    rules: Digest
+    code: Digest
+    seed: int
+    #: Whatever else this kind of work depends on: the mode of training, a model, a pool.
+    more: Mapping[str, Any]
+
+    def digest(self) -> Digest:
+        """One name for these pins."""
+        return digest_of(canonical(asdict(self)))

@@ -1,0 +1,1 @@
+"""The operator's rules: read, checked, evaluated and looked at over time."""

@@ -1,0 +1,1 @@
+"""Which items to ask about next, and how many we can afford."""

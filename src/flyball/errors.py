@@ -1,0 +1,110 @@
+"""One family of errors: each is a sentence for the person who reads it, with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class FlyballError(Exception):
+    """Something went wrong that Flyball understands. `exit_code` is what a command ends with."""
+
+    exit_code = 4
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in something a person wrote: where it is, what is wrong, what was meant.
+
+    `line` and `column` count from 1; 0 means that the place is the whole file.
+    """
+
+    code: str
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    width: int = 1
+    source: str = ""
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        head = f"{place}: {self.code}: {self.message}" if place else f"{self.code}: {self.message}"
+        if not self.source.strip():
+            return head
+        lead = self.source[: max(0, self.column - 1)].expandtabs(1)
+        return f"{head}\n    {self.source.rstrip()}\n    {' ' * len(lead)}{'^' * max(1, self.width)}"
+
+
+class BadFile(FlyballError):
+    """A file cannot be used as it stands; every mistake in it is listed."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class BadUsage(FlyballError):
+    """The command was called in a way that cannot work; the message says how to call it."""
+
+    exit_code = 2
+
+
+class BadStream(FlyballError):
+    """The stream cannot be read as `loop.toml` describes it."""
+
+    exit_code = 2
+
+
+class Unreachable(FlyballError):
+    """Something outside Flyball does not answer: a database, MLflow, Prefect, a port."""
+
+    exit_code = 3
+
+
+class StoreLocked(FlyballError):
+    """Another process writes this loop. Stop it, or send the command through it."""
+
+    exit_code = 3
+
+
+class NewerStore(FlyballError):
+    """This store was written by a newer Flyball. Upgrade Flyball, or use the older store."""
+
+    exit_code = 2
+
+
+class Conflict(FlyballError):
+    """The same event id arrived with other content. The first stands; both are kept."""
+
+    exit_code = 1
+
+
+class LeaseLost(FlyballError):
+    """Another worker took this job over while we were at it. Our result is dropped, theirs counts."""
+
+    exit_code = 4
+
+
+class StaleItems(FlyballError):
+    """Some of these items left the pool since they were chosen. Choose again."""
+
+    exit_code = 4
+
+
+class LearnerFailed(FlyballError):
+    """The learner raised an error while it was trained or asked to score."""
+
+    exit_code = 1
+
+
+class NotFound(FlyballError):
+    """Nothing is known under that name."""
+
+    exit_code = 2

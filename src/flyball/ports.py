@@ -1,0 +1,390 @@
+"""What use cases need from the outside world, in our words: small protocols, values in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from flyball.core.facts import Fact, Recorded
+from flyball.core.ids import (
+    AnnotatorId,
+    BatchId,
+    Digest,
+    Instant,
+    ItemId,
+    ModelVersion,
+    Position,
+    Seconds,
+)
+from flyball.core.table import Column, Feature, Table
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """What time it is in the loop's world."""
+
+    def now(self) -> Instant:
+        """This moment. It never goes backwards."""
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A fact that is about to be written.
+
+    (`source`, `event_id`) names it for ever: the same name with the same content is written once, with
+    other content it is a Conflict. Without an `event_id` the fact has no name and is always new.
+    `raw`: the bytes as they were received, where they came from outside.
+    """
+
+    fact: Fact
+    source: str = "flyball"
+    event_id: str | None = None
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """Work to be done later, exactly once in effect, written together with the fact that asks for it.
+
+    `of`: the index in `Commit.facts` of that fact. At most one job with the same `lock` runs at a time.
+    """
+
+    kind: str
+    lock: str
+    of: int
+    run_at: Instant = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that was claimed, with the token that only its present holder knows.
+
+    `attempt` counts from 1 and was counted before the work began, so that a job which kills its
+    process is not tried for ever.
+    """
+
+    job: int
+    kind: str
+    lock: str
+    cause: Recorded
+    attempt: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The items of a segment that come in with a commit: their names and times, in the segment's order."""
+
+    segment: Digest
+    items: Sequence[ItemId]
+    times: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLabels:
+    """Labels that became known by themselves and come in with a commit."""
+
+    items: Sequence[ItemId]
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is written together, or not at all.
+
+    `done` are jobs that this commit finishes; one whose lease was lost raises LeaseLost and nothing is
+    written. `notes` are small checkpoints by name: of no worth to history, only to a fast restart.
+    """
+
+    facts: Sequence[Draft] = ()
+    jobs: Sequence[NewJob] = ()
+    done: Sequence[Job] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    arrivals: Arrivals | None = None
+    known: KnownLabels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a fact stands. `new` False: it stood there already, and this is its first receipt."""
+
+    seq: Position
+    at: Instant
+    hash: Digest
+    new: bool
+
+
+class Log(Protocol):
+    """The append-only history of one loop, with the read models that are written along with it."""
+
+    def append(self, commit: Commit, now: Instant) -> tuple[Receipt, ...]:
+        """Write all of it durably and answer with a receipt for each fact, in order.
+
+        A fact's time is never before that of the fact in front of it. Facts that stood there already
+        bring no jobs and no changes again. Raises Conflict (after keeping the other bytes as
+        evidence), LeaseLost, StaleItems.
+        """
+
+    def read(
+        self, after: Position = Position(0), kinds: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
+        """Facts after a position in order, of these kinds only where kinds are named."""
+
+    def head(self) -> Receipt:
+        """The newest fact's receipt; position 0 and 64 zeros for an empty log."""
+
+    def note(self, name: str) -> str | None:
+        """A checkpoint, as the newest commit that named it left it."""
+
+
+class Jobs(Protocol):
+    """Work that waits: claimed with a lease, fenced by a token, finished by `Log.append(done=…)`."""
+
+    def claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
+        """Take up to `limit` due jobs, the oldest first, no two with one lock. Counts the attempt."""
+
+    def fail(self, job: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
+        """Give a job back to be tried `again_at`, or (None) send it to the dead letters. Fenced."""
+
+    def waiting(self, kind: str) -> Waiting:
+        """How many wait, run and are dead, and since when the oldest waits."""
+
+    def recover(self, now: Instant, everyone: bool = False) -> int:
+        """Free the jobs whose lease ran out, or, when no other process can hold one, all that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs of a kind wait, run and are dead. `oldest`: when the oldest waiting one was due."""
+
+    ready: int
+    running: int
+    dead: int
+    oldest: Instant | None
+
+
+# --- items --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRows:
+    """Items by column, all of one length: `item` (text), `time` (float64), `segment` (text) and `row`
+    (int64) say where the features are; `at` (float64) is when it arrived in the log.
+
+    For labelled items also `label` (text), `source` ("answers" or "natural"), `seq` (int64: the fact
+    that settled it), `batch` (text or None) and `reserve` (bool).
+    """
+
+    table: Table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item as it stands: "pool", "offered" or "labelled"."""
+
+    item: ItemId
+    state: Literal["pool", "offered", "labelled"]
+    time: Instant
+    segment: Digest
+    row: int
+    batch: BatchId | None
+    label: str | None
+    source: str | None
+    seq: Position | None
+    arrived_seq: Position
+
+
+class Items(Protocol):
+    """The read models about items; a fold of the log, and rebuilt from it."""
+
+    def pool(self, newest: int) -> ItemRows:
+        """The newest items by time that have arrived, are not offered and have no label; oldest first."""
+
+    def labelled(self, up_to: Position) -> ItemRows:
+        """Every item with its label as it stood at that position, in order of (time, item)."""
+
+    def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
+        """These items as they stand; unknown ones are left out."""
+
+    def answers(self, item: ItemId) -> tuple[Recorded, ...]:
+        """All answers about one item in order."""
+
+
+class Segments(Protocol):
+    """Content-addressed tables, written once."""
+
+    def put(self, table: Table) -> Digest:
+        """Keep a table and give its name, which is the SHA-256 of its content. Twice is once."""
+
+    def get(self, digest: Digest) -> Table:
+        """The table of that name. Raises NotFound; content that does not match its name raises BadFile."""
+
+
+# --- streams and people ---------------------------------------------------------------------------
+
+
+class Stream(Protocol):
+    """Items in order of time, and the labels that become known by themselves."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What a model may read."""
+
+    def arrivals(self, cursor: int, until: Instant, limit: int) -> tuple[Table, int]:
+        """Items from row `cursor` on with a time up to `until`, and the next cursor.
+
+        Columns: `item`, `time`, then the features. No items: an empty table and the same cursor.
+        """
+
+    def labels(self, cursor: int, until: Instant, limit: int) -> tuple[Table, int]:
+        """Labels that became known by themselves up to `until`: `item`, `label`, `known_at`; next cursor."""
+
+    def next_at(self, cursor: int, labels_cursor: int) -> Instant | None:
+        """When the next item or label comes after these cursors; None when the stream is at its end."""
+
+
+class Truth(Protocol):
+    """What simulated annotators and reports may know of a labelled stream, and the loop may not."""
+
+    def of(self, items: Sequence[ItemId]) -> Column:
+        """The true labels of items that arrived, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A batch as annotators get it."""
+
+    batch: BatchId
+    items: tuple[ItemId, ...]
+    answers_needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it comes in. `event_id` is the same each time the same answer is sent."""
+
+    event_id: str
+    item: ItemId
+    annotator: AnnotatorId
+    label: str
+    batch: BatchId | None
+    said_at: Instant
+    seconds: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamState:
+    """Annotators on shift, those of them without work, and the answers that wait to be given."""
+
+    active: int
+    idle: int
+    waiting: int
+
+
+class Desk(Protocol):
+    """Where annotators take items and give answers back: a simulated team, a page, a labelling tool."""
+
+    def offer(self, offer: Offer, now: Instant) -> None:
+        """Put a batch before the annotators. The same batch again changes nothing."""
+
+    def collect(self, now: Instant) -> tuple[Answer, ...]:
+        """Answers given up to now and not collected before, in order of time."""
+
+    def team(self, now: Instant) -> TeamState:
+        """The team at this moment."""
+
+    def next_at(self, now: Instant) -> Instant | None:
+        """When the next answer is due, or the team changes; None where nobody can know."""
+
+
+# --- learning ---------------------------------------------------------------------------------
+
+
+class Model(Protocol):
+    """A trained model."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, in the order of the columns of `scores`."""
+
+    def scores(self, table: Table) -> npt.NDArray[np.float64]:
+        """Class probabilities, shape (items, classes), rows sum to 1. Raises LearnerFailed."""
+
+
+class Learner(Protocol):
+    """How a model is made, and how it is written down."""
+
+    def fit(
+        self,
+        table: Table,
+        labels: Column,
+        weights: npt.NDArray[np.float64] | None,
+        features: Sequence[Feature],
+        seed: int,
+    ) -> Model:
+        """Train from scratch, the same for the same arguments. Raises LearnerFailed."""
+
+    def dump(self, model: Model) -> bytes:
+        """The model as bytes that `load` reads; never a pickle for models of our own."""
+
+    def load(self, content: bytes) -> Model:
+        """The model that `dump` wrote. Raises BadFile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training hands to the shelf. `parents` say what it learned from and who asked for it."""
+
+    loop: str
+    pins: Digest
+    model: Model
+    content: bytes
+    snapshot: Digest
+    #: Features, then `label`, `item`, `weight`: the rows that were learned from.
+    rows: Table
+    features: tuple[Feature, ...]
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    rule_file: str
+    began: Instant
+    ended: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A model version on the shelf. `tracking` is where a person finds the run."""
+
+    version: ModelVersion
+    pins: Digest
+    snapshot: Digest
+    aliases: tuple[str, ...]
+    tracking: str
+    metrics: Mapping[str, float]
+
+
+class Shelf(Protocol):
+    """Where model versions stand, with their snapshots, metrics and aliases."""
+
+    def put(self, trained: Trained) -> Shelved:
+        """Keep a model. The same pins again give the version that stands there. Raises Unreachable."""
+
+    def get(self, version: ModelVersion) -> bytes:
+        """What the learner dumped. Raises NotFound, Unreachable."""
+
+    def point(self, alias: Literal["champion", "challenger"], version: ModelVersion | None) -> None:
+        """Let an alias name this version (None: no version). Raises NotFound, Unreachable."""
+
+    def versions(self) -> tuple[Shelved, ...]:
+        """All versions, the oldest first. Raises Unreachable."""

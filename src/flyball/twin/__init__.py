@@ -1,0 +1,1 @@
+"""The same loop on a virtual clock with simulated people."""

@@ -1,0 +1,1 @@
+"""Use cases, one verb each: read ports, ask the core, write ports."""
