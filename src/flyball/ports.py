@@ -20,6 +20,7 @@ from flyball.core.ids import (
     Position,
     Seconds,
 )
+from flyball.core.rules.model import Ruleset
 from flyball.core.table import Column, Feature, Table
 
 # --- time ---------------------------------------------------------------------------------------
@@ -306,6 +307,22 @@ class Desk(Protocol):
 
     def next_at(self, now: Instant) -> Instant | None:
         """When the next answer is due, or the team changes; None where nobody can know."""
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+class RuleEngine(Protocol):
+    """What matches conditions. Time, bounds and conflicts are not its business."""
+
+    def truths(self, rules: Ruleset, readings: Mapping[str, float | str | None]) -> Mapping[str, bool | None]:
+        """For each condition of `rules` by its key, whether it holds; None is unknown.
+
+        `readings` are the values of the comparisons' sides, as `core.rules.conditions` names them.
+        """
+
+    def close(self) -> None:
+        """Free what was loaded."""
 
 
 # --- learning ---------------------------------------------------------------------------------
