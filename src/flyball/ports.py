@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from flyball.core.facts import Fact, Recorded
 from flyball.core.ids import (
+    START,
     AnnotatorId,
     BatchId,
     Digest,
@@ -135,7 +136,7 @@ class Log(Protocol):
         """
 
     def read(
-        self, after: Position = Position(0), kinds: Sequence[str] | None = None, limit: int | None = None
+        self, after: Position = START, kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
         """Facts after a position in order, of these kinds only where kinds are named."""
 

@@ -16,6 +16,7 @@ RuleId = NewType("RuleId", str)
 ModelVersion = NewType("ModelVersion", int)
 #: A place in the log. 0 is before the first fact.
 Position = NewType("Position", int)
+START = Position(0)
 #: A SHA-256 as 64 hexadecimal digits.
 Digest = NewType("Digest", str)
 #: A moment: seconds since 1970-01-01 UTC.

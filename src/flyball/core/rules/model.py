@@ -91,14 +91,14 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """Every one holds (Kleene's and)."""
 
     of: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class AnyOf:
     """At least one holds (Kleene's or)."""
 
     of: tuple[Condition, ...]
@@ -111,7 +111,7 @@ class Named:
     name: str
 
 
-Condition = Compare | Not | All | Any_ | Named
+Condition = Compare | Not | AllOf | AnyOf | Named
 
 # --- what a rule does ------------------------------------------------------------------------------
 
