@@ -98,6 +98,12 @@ class StaleItems(FlyballError):
     exit_code = 4
 
 
+class DuplicateItems(FlyballError):
+    """Some of these items arrived before. Leave them out, and record them as refused."""
+
+    exit_code = 2
+
+
 class LearnerFailed(FlyballError):
     """The learner raised an error while it was trained or asked to score."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from flyball.core.chain import Link
 from flyball.core.facts import Fact, Recorded
 from flyball.core.ids import (
     START,
@@ -132,7 +133,7 @@ class Log(Protocol):
 
         A fact's time is never before that of the fact in front of it. Facts that stood there already
         bring no jobs and no changes again. Raises Conflict (after keeping the other bytes as
-        evidence), LeaseLost, StaleItems.
+        evidence), LeaseLost, StaleItems, DuplicateItems.
         """
 
     def read(
@@ -221,6 +222,39 @@ class Items(Protocol):
 
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """All answers about one item in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """What came under the name of a fact that says something else: kept as evidence, never a fact."""
+
+    source: str
+    event_id: str
+    kind: str
+    body: bytes
+    raw: bytes | None
+    seen_at: Instant
+
+
+class Evidence(Protocol):
+    """What an audit needs beside the facts."""
+
+    def links(self, after: Position = START) -> Iterator[Link]:
+        """What `core.chain.verify` reads, in order."""
+
+    def contested(self) -> Iterator[Contested]:
+        """What was refused with a Conflict, in order of time; the same bytes again are kept once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The store of one loop. `close` frees its files and its lock; it is not used after that."""
+
+    log: Log
+    jobs: Jobs
+    items: Items
+    evidence: Evidence
+    close: Callable[[], None]
 
 
 class Segments(Protocol):

@@ -104,7 +104,7 @@ class PoolScored:
 class BatchReleased:
     """Items went out to annotators. `reserve` names those that chance alone chose.
 
-    `scores` gives what the model said of each reserve item before anybody labelled it.
+    `scores` gives what the model had said of each item before anybody labelled it.
     """
 
     kind: ClassVar[str] = "batch-released"
@@ -215,6 +215,7 @@ class RunFailed:
     detail: str
     attempt: int
     final: bool
+    again_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

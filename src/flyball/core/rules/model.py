@@ -160,6 +160,14 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A value within a `because`, to be shown in its unit. `of` None: the annotator's name."""
+
+    of: Expression | None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. `when` and `until` are also kept as they were written, to be shown."""
 
@@ -180,6 +188,8 @@ class Rule:
     when_missing: Literal["keep", "clear"] = "keep"
     foreach: Literal["annotator"] | None = None
     line: int = 0
+    #: `because`, cut into words and the values between them.
+    reason: tuple[str | Shown, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +206,14 @@ class Ruleset:
     rules: tuple[Rule, ...]
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
+
+
+def condition_key(rule: RuleId, part: Literal["when", "until"], about: str | None = None) -> str:
+    """The name under which the truth of a rule's condition is handed to a look.
+
+    `about`: the annotator, for a rule with `foreach`.
+
+    >>> condition_key(RuleId("gold-accuracy-low"), "when", "ana")
+    'gold-accuracy-low.when@ana'
+    """
+    return f"{rule}.{part}@{about}" if about is not None else f"{rule}.{part}"

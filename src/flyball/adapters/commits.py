@@ -1,0 +1,176 @@
+"""What a commit comes to, worked out in one place for every store: what is new, sealed, and to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flyball.core.chain import SALT_BYTES, Head, Link, instant, key_of, micros, seal
+from flyball.core.facts import ItemsArrived, LabelsKnown, Recorded, body_of
+from flyball.core.ids import START, Digest, Instant, Position, canonical
+from flyball.core.project import Change, changes
+from flyball.errors import Conflict, LeaseLost
+from flyball.ports import Commit, Contested, Draft, Job, NewJob, Receipt
+
+#: Where salts come from: so many bytes of chance, as `os.urandom` gives them.
+Salt = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written: facts with their links, the jobs they ask for, and what they do to items."""
+
+    receipts: tuple[Receipt, ...]
+    links: tuple[Link, ...]
+    facts: tuple[Recorded, ...]
+    jobs: tuple[tuple[NewJob, Position], ...]
+    changes: tuple[Change, ...]
+
+
+class Clash(Exception):
+    """Facts of a commit have the names of others that say something else."""
+
+    def __init__(self, contested: Sequence[Contested]) -> None:
+        super().__init__()
+        self.contested = tuple(contested)
+
+    def conflict(self) -> Conflict:
+        """The same for the caller."""
+        names = ", ".join(f"{each.event_id} of {each.source}" for each in self.contested[:5])
+        more = f" and {len(self.contested) - 5} more" if len(self.contested) > 5 else ""
+        return Conflict(
+            f"{names}{more}: the same event id arrived with other content. The first stands; both are kept."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A draft with its bytes, and its key where it has a name."""
+
+    draft: Draft
+    body: bytes
+    key: bytes | None
+
+
+def written(commit: Commit) -> list[Written]:
+    """The drafts of a commit, written out. Raises ValueError or TypeError for what JSON cannot hold."""
+    return [
+        Written(
+            draft,
+            canonical(body_of(draft.fact)),
+            None if draft.event_id is None else key_of(draft.source, draft.event_id),
+        )
+        for draft in commit.facts
+    ]
+
+
+def plan(
+    commit: Commit,
+    drafts: Sequence[Written],
+    standing: Mapping[bytes, Link],
+    head: Head,
+    now: Instant,
+    salt: Salt,
+) -> Plan:
+    """Work out what a commit comes to, after `head`, where `standing` has those of its names that stand.
+
+    Raises Clash where a name stands with other content, ValueError where columns do not fit their fact.
+    """
+    _refuse_clashes(drafts, standing, now)
+    at = micros(now) if head.seq == START else max(head.at, micros(now))
+    stands = dict(standing)
+    receipts: list[Receipt] = []
+    links: list[Link] = []
+    facts: list[Recorded] = []
+    for each in drafts:
+        if each.key is not None and (first := stands.get(each.key)):
+            receipts.append(_receipt(first, new=False))
+            continue
+        link = _sealed(head, at, salt(SALT_BYTES), each)
+        head = Head(link.seq, link.at, link.hash)
+        links.append(link)
+        receipts.append(_receipt(link, new=True))
+        facts.append(Recorded(link.seq, receipts[-1].at, each.draft.fact))
+        if each.key is not None:
+            stands[each.key] = link
+    jobs = tuple((job, receipts[job.of].seq) for job in commit.jobs if receipts[job.of].new)
+    return Plan(tuple(receipts), tuple(links), tuple(facts), jobs, _changes(commit, facts))
+
+
+def not_held(job: Job) -> LeaseLost:
+    """What a worker is told whose job is not its own any more."""
+    return LeaseLost(
+        f"job {job.job} ({job.kind} of {job.lock}) is not held by attempt {job.attempt} any more:"
+        " another worker took it over, or it is done. This result is dropped."
+    )
+
+
+#: What a fact says: its kind, its bytes, and its bytes as received.
+_Said = tuple[str, bytes | None, bytes | None]
+
+
+def _refuse_clashes(drafts: Sequence[Written], standing: Mapping[bytes, Link], now: Instant) -> None:
+    said: dict[bytes, _Said] = {key: (link.kind, link.body, link.raw) for key, link in standing.items()}
+    contested: list[Contested] = []
+    for each in drafts:
+        draft = each.draft
+        if each.key is None or draft.event_id is None:
+            continue
+        says = (draft.fact.kind, each.body, draft.raw)
+        first = said.setdefault(each.key, says)
+        if first is not says and not _same(first, says):
+            contested.append(Contested(draft.source, draft.event_id, *says, now))
+    if contested:
+        raise Clash(contested)
+
+
+def _same(first: _Said, other: _Said) -> bool:
+    """Whether both say the same: by the bytes as received where both have them, else by the facts.
+
+    Of an erased fact nobody can tell any more, and it stands.
+    """
+    if first[1] is None:
+        return True
+    if first[2] is not None and other[2] is not None:
+        return first[2] == other[2]
+    return first[:2] == other[:2]
+
+
+def _sealed(head: Head, at: int, salt: bytes, each: Written) -> Link:
+    draft = each.draft
+    return seal(
+        head,
+        at,
+        salt,
+        source=draft.source,
+        event_id=draft.event_id,
+        key=each.key,
+        kind=draft.fact.kind,
+        item=getattr(draft.fact, "item", ""),
+        body=each.body,
+        raw=draft.raw,
+    )
+
+
+def _receipt(link: Link, new: bool) -> Receipt:
+    return Receipt(link.seq, instant(link.at), Digest(link.hash.hex()), new)
+
+
+def _changes(commit: Commit, facts: Sequence[Recorded]) -> tuple[Change, ...]:
+    arrivals = known = None
+    if commit.arrivals is not None:
+        arrivals = (commit.arrivals.items, commit.arrivals.times)
+    if commit.known is not None:
+        known = (commit.known.items, commit.known.labels)
+    _refuse_strays(commit, facts)
+    return changes(facts, arrivals, known)
+
+
+def _refuse_strays(commit: Commit, facts: Sequence[Recorded]) -> None:
+    kinds = [type(draft.fact) for draft in commit.facts]
+    for columns, fact in ((commit.arrivals, ItemsArrived), (commit.known, LabelsKnown)):
+        if kinds.count(fact) != (columns is not None):
+            raise ValueError(f"a commit has one {fact.__name__} with its columns, or neither")
+    segments = {each.fact.segment for each in facts if isinstance(each.fact, ItemsArrived)}
+    if commit.arrivals is not None and segments - {commit.arrivals.segment}:
+        raise ValueError("the segment of the arrivals is not that of the fact")

@@ -1,0 +1,247 @@
+"""Items in memory, by column: what the virtual driver asks hundreds of times of a hundred thousand items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flyball.core.facts import Recorded
+from flyball.core.ids import BatchId, ItemId, Position
+from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State
+from flyball.core.table import Column, Table
+from flyball.ports import ItemRows, ItemState
+
+STATES: tuple[State, ...] = ("pool", "offered", "labelled")
+POOL, OFFERED, LABELLED = range(3)
+#: Later than any position: not offered.
+_NEVER = np.iinfo(np.int64).max
+
+
+class Growing:
+    """A column that grows at its end without being copied each time."""
+
+    __slots__ = ("_room", "size")
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._room: Column = np.empty(64, dtype=dtype)
+        self.size = 0
+
+    def extend(self, values: Any, count: int) -> None:
+        """Add `count` values: a sequence of that length, or one value for all."""
+        end = self.size + count
+        if end > len(self._room):
+            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
+            room[: self.size] = self._room[: self.size]
+            self._room = room
+        self._room[self.size : end] = values
+        self.size = end
+
+    @property
+    def all(self) -> Column:
+        """What is there now, as a view."""
+        return self._room[: self.size]
+
+
+class MemoryItems:
+    """The `Items` port, kept in arrays. `answers_of` gives an item's answers from the log."""
+
+    def __init__(self, answers_of: Callable[[ItemId], tuple[Recorded, ...]]) -> None:
+        self._answers_of = answers_of
+        self._index: dict[ItemId, int] = {}
+        self._item, self._segment = Growing(object), Growing(object)
+        self._time, self._at = Growing(np.float64), Growing(np.float64)
+        self._row, self._arrived = Growing(np.int64), Growing(np.int64)
+        self._state, self._reserve = Growing(np.int8), Growing(np.bool_)
+        self._batch, self._offered = Growing(object), Growing(np.int64)
+        #: The label of each item that counts now, as a row of the label columns; -1: none.
+        self._label_row = Growing(np.int64)
+        self._labels = _Labels()
+        self._sorted = np.empty(0, dtype=np.int64)
+
+    # --- the port
+
+    def pool(self, newest: int) -> ItemRows:
+        """See `ports.Items`."""
+        order = self._order()
+        return ItemRows(Table(self._arrivals(_last(order[self._state.all[order] == POOL], newest))))
+
+    def labelled(self, up_to: Position) -> ItemRows:
+        """See `ports.Items`."""
+        label_row = self._labels.rows_at(up_to, len(self._index))
+        there = (label_row >= 0) & (self._arrived.all <= up_to)
+        order = self._order()
+        rows = order[there[order]]
+        chosen = label_row[rows]
+        offered = self._offered.all[rows] <= up_to
+        batch = self._labels.batch.all[chosen]
+        went_out = offered & np.array([each is None for each in batch], dtype=bool)
+        batch[went_out] = self._batch.all[rows[went_out]]
+        columns = self._arrivals(rows) | {
+            "label": self._labels.label.all[chosen],
+            "source": self._labels.source.all[chosen],
+            "seq": self._labels.seq.all[chosen],
+            "batch": batch,
+            "reserve": self._reserve.all[rows] & offered,
+        }
+        return ItemRows(Table(columns))
+
+    def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
+        """See `ports.Items`."""
+        return {item: self._one(item, self._index[item]) for item in items if item in self._index}
+
+    def answers(self, item: ItemId) -> tuple[Recorded, ...]:
+        """See `ports.Items`."""
+        return self._answers_of(item)
+
+    # --- what the log does to it
+
+    def standing(self, items: Iterable[ItemId]) -> dict[ItemId, Standing]:
+        """How items stand; unknown ones are left out."""
+        found: dict[ItemId, Standing] = {}
+        states = self._state.all
+        for item in items:
+            if item in self._index:
+                found[item] = STATES[states[self._index[item]]]
+            elif item in self._labels.awaited:
+                found[item] = "awaited"
+        return found
+
+    def apply(self, changes: Iterable[Change], at: float) -> None:
+        """Take in changes that were checked, of facts written at that moment."""
+        for change in changes:
+            match change:
+                case Arrived():
+                    self._arrive(change, at)
+                case Offered():
+                    self._offer(change)
+                case Labelled():
+                    self._label(change)
+
+    def _arrive(self, change: Arrived, at: float) -> None:
+        first, count = len(self._index), len(change.items)
+        self._index.update(zip(change.items, range(first, first + count), strict=True))
+        self._item.extend(list(change.items), count)
+        self._time.extend(change.times, count)
+        self._row.extend(np.arange(count), count)
+        for column, value in (
+            (self._segment, change.segment),
+            (self._at, at),
+            (self._arrived, change.seq),
+            (self._state, POOL),
+            (self._reserve, False),
+            (self._batch, None),
+            (self._offered, _NEVER),
+            (self._label_row, -1),
+        ):
+            column.extend(value, count)
+        for item in change.early:
+            index = self._index[item]
+            self._state.all[index] = LABELLED
+            self._label_row.all[index] = self._labels.came(item, index)
+
+    def _offer(self, change: Offered) -> None:
+        for item in change.items:
+            index = self._index[item]
+            self._state.all[index] = OFFERED
+            self._batch.all[index] = change.batch
+            self._offered.all[index] = change.seq
+            self._reserve.all[index] = item in change.reserve
+
+    def _label(self, change: Labelled) -> None:
+        indices = [self._index.get(item, -1) for item in change.items]
+        rows = self._labels.add(change, indices)
+        for index, row in zip(indices, rows, strict=True):
+            if index >= 0:
+                self._state.all[index] = LABELLED
+                self._label_row.all[index] = row
+
+    # --- columns
+
+    def _arrivals(self, rows: npt.NDArray[np.int64]) -> dict[str, Column]:
+        return {
+            "item": self._item.all[rows],
+            "time": self._time.all[rows],
+            "segment": self._segment.all[rows],
+            "row": self._row.all[rows],
+            "at": self._at.all[rows],
+        }
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        if len(self._sorted) != len(self._index):
+            self._sorted = _by_time_and_name(self._time.all, self._item.all)
+        return self._sorted
+
+    def _one(self, item: ItemId, index: int) -> ItemState:
+        row = int(self._label_row.all[index])
+        named: BatchId | None = self._labels.batch.all[row] if row >= 0 else None
+        return ItemState(
+            item=item,
+            state=STATES[self._state.all[index]],
+            time=float(self._time.all[index]),
+            segment=self._segment.all[index],
+            row=int(self._row.all[index]),
+            batch=named if named is not None else self._batch.all[index],
+            label=self._labels.label.all[row] if row >= 0 else None,
+            source=self._labels.source.all[row] if row >= 0 else None,
+            seq=Position(int(self._labels.seq.all[row])) if row >= 0 else None,
+            arrived_seq=Position(int(self._arrived.all[index])),
+        )
+
+
+class _Labels:
+    """The history of labels: nothing in it is ever changed, except that a name becomes an index."""
+
+    def __init__(self) -> None:
+        self.label, self.source, self.batch = Growing(object), Growing(object), Growing(object)
+        self.seq, self.index = Growing(np.int64), Growing(np.int64)
+        #: For items that have not come, the rows of their labels.
+        self.awaited: dict[ItemId, list[int]] = {}
+
+    def add(self, change: Labelled, indices: Sequence[int]) -> range:
+        first, count = self.seq.size, len(change.items)
+        self.label.extend(list(change.labels), count)
+        self.source.extend(list(change.sources), count)
+        self.batch.extend(list(change.batches), count)
+        self.seq.extend(list(change.seqs), count)
+        self.index.extend(list(indices), count)
+        rows = range(first, first + count)
+        for item, index, row in zip(change.items, indices, rows, strict=True):
+            if index < 0:
+                self.awaited.setdefault(item, []).append(row)
+        return rows
+
+    def came(self, item: ItemId, index: int) -> int:
+        rows = self.awaited.pop(item)
+        self.index.all[rows] = index
+        return rows[-1]
+
+    def rows_at(self, up_to: Position, items: int) -> npt.NDArray[np.int64]:
+        """For each item the row of its label as it stood at a position; -1: none."""
+        until = int(np.searchsorted(self.seq.all, up_to, side="right"))
+        index = self.index.all[:until]
+        rows = np.flatnonzero(index >= 0)
+        found = np.full(items, -1, dtype=np.int64)
+        # Of several rows for one item the last is assigned last, and rows are in order of time.
+        found[index[rows]] = rows
+        return found
+
+
+def _by_time_and_name(times: Column, names: Column) -> npt.NDArray[np.int64]:
+    order = np.argsort(times, kind="stable").astype(np.int64, copy=False)
+    time, name = times[order], names[order]
+    tied = time[1:] == time[:-1]
+    if not np.any(tied & (name[1:] < name[:-1]).astype(bool)):
+        return order
+    edges = np.flatnonzero(np.concatenate(([True], ~tied, [True])))
+    for start, end in pairwise(edges):
+        if end - start > 1:
+            order[start:end] = sorted(order[start:end], key=names.__getitem__)
+    return order
+
+
+def _last(rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    return rows[max(0, len(rows) - count) :]

@@ -1,0 +1,188 @@
+"""Items on SQL: changed with the facts that change them, read by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from flyball.adapters.sql import rows
+from flyball.adapters.sql.database import Database
+from flyball.adapters.sql.tables import arrival, event, item, label
+from flyball.core.chain import instant
+from flyball.core.facts import AnswerGiven, Recorded
+from flyball.core.ids import Digest, ItemId, Position
+from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, asked, checked
+from flyball.core.table import Column, Table
+from flyball.ports import ItemRows, ItemState
+
+#: Rows that are turned into columns at a time: few, so that they are gone before the collector counts them.
+_BLOCK = 2_000
+
+
+class SqlItems:
+    """The `Items` port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def pool(self, newest: int) -> ItemRows:
+        """See `ports.Items`."""
+        # As text, because the partial index serves only a condition that is known when the query is made.
+        query = sa.select(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq)
+        query = query.where(sa.text("item.state = 'pool'"))
+        query = query.order_by(item.c.time.desc(), item.c.item_id.desc()).limit(newest)
+        with self._database.read() as connection:
+            columns = _columns(connection, query, (object, np.float64, np.int64, np.int64))
+            return ItemRows(Table(_arrivals(connection, [column[::-1] for column in columns])))
+
+    def labelled(self, up_to: Position) -> ItemRows:
+        """See `ports.Items`."""
+        dtypes = (object, np.float64, np.int64, np.int64, object, object, np.int64, object, np.bool_)
+        with self._database.read() as connection:
+            *arrived, name, source, seq, batch, reserve = _columns(connection, _labelled(up_to), dtypes)
+            columns = _arrivals(connection, arrived)
+        labels = {"label": name, "source": source, "seq": seq, "batch": batch, "reserve": reserve}
+        return ItemRows(Table(columns | labels))
+
+    def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
+        """See `ports.Items`."""
+        found: dict[ItemId, ItemState] = {}
+        with self._database.read() as connection:
+            for names in rows.chunked(items):
+                found.update(_found(connection, names))
+        return {name: found[name] for name in items if name in found}
+
+    def answers(self, item: ItemId) -> tuple[Recorded, ...]:
+        """See `ports.Items`."""
+        query = sa.select(*rows.FACT).select_from(rows.with_body()).order_by(event.c.seq)
+        query = query.where(event.c.item_id == item, event.c.kind == AnswerGiven.kind)
+        with self._database.read() as connection:
+            return tuple(rows.recorded(row) for row in connection.execute(query))
+
+
+def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
+    """Take in what facts do to items; raises DuplicateItems and StaleItems where that cannot be."""
+    for change in checked(changes, _standing(connection, asked(changes))):
+        match change:
+            case Arrived():
+                _arrive(connection, change)
+            case Offered():
+                _offer(connection, change)
+            case Labelled():
+                _label(connection, change)
+            case _:
+                assert_never(change)
+
+
+def _standing(connection: sa.Connection, items: Iterable[ItemId]) -> dict[ItemId, Standing]:
+    found: dict[ItemId, Standing] = {}
+    for names in rows.chunked(items):
+        early = sa.select(label.c.item_id).where(label.c.item_id.in_(names)).distinct()
+        found.update((name, "awaited") for (name,) in connection.execute(early))
+        there = sa.select(item.c.item_id, item.c.state).where(item.c.item_id.in_(names))
+        found.update((name, state) for name, state in connection.execute(there))
+    return found
+
+
+def _arrive(connection: sa.Connection, change: Arrived) -> None:
+    connection.execute(arrival.insert(), {"seq": change.seq, "segment": change.segment})
+    names = ("item_id", "time", "row", "arrived_seq", "state", "reserve")
+    values = (
+        (name, time, row, change.seq, _first_state(name, change), 0)
+        for row, (name, time) in enumerate(zip(change.items, change.times.tolist(), strict=True))
+    )
+    rows.insert(connection, item, names, values)
+
+
+def _first_state(name: ItemId, change: Arrived) -> str:
+    return "labelled" if name in change.early else "pool"
+
+
+def _offer(connection: sa.Connection, change: Offered) -> None:
+    if change.items:
+        offered = sa.update(item).where(item.c.item_id == sa.bindparam("name"))
+        connection.execute(
+            offered.values(
+                state="offered", batch=change.batch, offered_seq=change.seq, reserve=sa.bindparam("chance")
+            ),
+            [{"name": name, "chance": int(name in change.reserve)} for name in change.items],
+        )
+
+
+def _label(connection: sa.Connection, change: Labelled) -> None:
+    if not change.items:
+        return
+    names = ("item_id", "seq", "label", "source", "batch")
+    columns = (change.items, change.seqs, change.labels, change.sources, change.batches)
+    rows.insert(connection, label, names, zip(*columns, strict=True))
+    labelled = sa.update(item).where(item.c.item_id == sa.bindparam("name")).values(state="labelled")
+    connection.execute(labelled, [{"name": name} for name in change.items])
+
+
+def _labelled(up_to: Position) -> sa.Select[Any]:
+    later = label.alias("later")
+    replaced = sa.exists().where(
+        later.c.item_id == label.c.item_id, later.c.seq > label.c.seq, later.c.seq <= up_to
+    )
+    then = item.c.offered_seq <= up_to
+    query = sa.select(
+        *(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq),
+        *(label.c.label, label.c.source, label.c.seq),
+        sa.func.coalesce(label.c.batch, sa.case((then, item.c.batch))),
+        sa.case((then, item.c.reserve), else_=0),
+    )
+    query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
+    query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
+    return query.order_by(item.c.time, item.c.item_id)
+
+
+def _columns(connection: sa.Connection, query: sa.Select[Any], dtypes: Sequence[Any]) -> list[Column]:
+    blocks: list[list[Column]] = [[np.empty(0, dtype=dtype)] for dtype in dtypes]
+    with connection.execute(query.execution_options(yield_per=_BLOCK)) as result:
+        for part in result.partitions():
+            for column, dtype, values in zip(blocks, dtypes, zip(*part, strict=True), strict=True):
+                column.append(np.array(values, dtype=dtype))
+    return [np.concatenate(column) for column in blocks]
+
+
+def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str, Column]:
+    """Items with the segments and times of their arrivals, which many share."""
+    name, time, row, arrived = columns
+    seqs, which = np.unique(arrived, return_inverse=True)
+    came: dict[int, tuple[str, float]] = {}
+    for chunk in rows.chunked(seqs.tolist()):
+        query = sa.select(arrival.c.seq, arrival.c.segment, event.c.received_at).where(
+            arrival.c.seq.in_(chunk)
+        )
+        query = query.select_from(arrival.join(event, arrival.c.seq == event.c.seq))
+        came |= {seq: (segment, instant(at)) for seq, segment, at in connection.execute(query)}
+    segments: npt.NDArray[Any] = np.array([came[seq][0] for seq in seqs.tolist()], dtype=object)
+    moments = np.array([came[seq][1] for seq in seqs.tolist()], dtype=np.float64)
+    return {"item": name, "time": time, "segment": segments[which], "row": row, "at": moments[which]}
+
+
+def _found(connection: sa.Connection, names: Sequence[ItemId]) -> dict[ItemId, ItemState]:
+    history = sa.select(label).where(label.c.item_id.in_(names)).order_by(label.c.seq)
+    present = {row.item_id: row for row in connection.execute(history)}
+    query = sa.select(item, arrival.c.segment).where(item.c.item_id.in_(names))
+    query = query.select_from(item.join(arrival, item.c.arrived_seq == arrival.c.seq))
+    return {row.item_id: _state(row, present.get(row.item_id)) for row in connection.execute(query)}
+
+
+def _state(row: sa.Row[Any], now: sa.Row[Any] | None) -> ItemState:
+    return ItemState(
+        item=row.item_id,
+        state=row.state,
+        time=row.time,
+        segment=Digest(row.segment),
+        row=row.row,
+        batch=row.batch if now is None or now.batch is None else now.batch,
+        label=None if now is None else now.label,
+        source=None if now is None else now.source,
+        seq=None if now is None else now.seq,
+        arrived_seq=row.arrived_seq,
+    )

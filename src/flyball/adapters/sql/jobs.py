@@ -1,0 +1,140 @@
+"""Jobs on SQL: claimed in a transaction of their own, finished in that of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from flyball.adapters.commits import not_held
+from flyball.adapters.sql import rows
+from flyball.adapters.sql.database import Database
+from flyball.adapters.sql.tables import dead, event, event_body, job
+from flyball.core.ids import Instant, Position, Seconds
+from flyball.ports import Job, NewJob, Waiting
+
+# As text, because the partial indexes serve only a condition that is known when the query is made.
+_READY = sa.text("job.state = 'ready'")
+_RUNNING = sa.text("job.state = 'running'")
+_FREE: dict[str, Any] = {"state": "ready", "lease_until": None, "lease_token": None}
+
+
+class SqlJobs:
+    """The `Jobs` port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
+        """See `ports.Jobs`."""
+        with self._database.write() as connection:
+            numbers = _due(connection, kind, now, limit)
+            if not numbers:
+                return []
+            claimed = sa.update(job).where(job.c.job_id == sa.bindparam("number"))
+            claimed = claimed.values(
+                state="running",
+                attempts=job.c.attempts + 1,
+                first_at=sa.func.coalesce(job.c.first_at, now),
+                lease_until=now + lease,
+                lease_token=_token(job.c.attempts + 1),
+            )
+            connection.execute(claimed, [{"number": number} for number in numbers])
+            found = {each.job: each for chunk in rows.chunked(numbers) for each in _jobs(connection, chunk)}
+        return [found[number] for number in numbers]
+
+    def fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
+        """See `ports.Jobs`."""
+        changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
+        with self._database.write() as connection:
+            _refuse_lost(connection, [job_])
+            first_at = connection.scalar(sa.select(job.c.first_at).where(job.c.job_id == job_.job))
+            connection.execute(sa.update(job).where(job.c.job_id == job_.job).values(**changed))
+            if again_at is None:
+                letter = {
+                    "job_id": job_.job,
+                    "kind": job_.kind,
+                    "event_seq": job_.cause.seq,
+                    "code": code,
+                    "detail": detail,
+                    "attempts": job_.attempt,
+                    "first_at": first_at,
+                    "last_at": now,
+                }
+                connection.execute(dead.insert(), letter)
+
+    def waiting(self, kind: str) -> Waiting:
+        """See `ports.Jobs`."""
+        due = sa.case((job.c.run_at > job.c.asked_at, job.c.run_at), else_=job.c.asked_at)
+        with self._database.read() as connection:
+            ready = sa.select(sa.func.count(), sa.func.min(due)).where(job.c.kind == kind, _READY)
+            count, oldest = connection.execute(ready).one()
+            running = sa.select(sa.func.count()).select_from(job).where(job.c.kind == kind, _RUNNING)
+            letters = sa.select(sa.func.count()).select_from(dead).where(dead.c.kind == kind)
+            return Waiting(count, connection.scalar(running) or 0, connection.scalar(letters) or 0, oldest)
+
+    def recover(self, now: Instant, everyone: bool = False) -> int:
+        """See `ports.Jobs`."""
+        over = sa.update(job).where(_RUNNING).values(**_FREE)
+        if not everyone:
+            over = over.where(job.c.lease_until <= now)
+        with self._database.write() as connection:
+            return connection.execute(over).rowcount
+
+
+def add(connection: sa.Connection, new: Sequence[tuple[NewJob, Position]], now: Instant) -> None:
+    """Write down the jobs that come with their facts."""
+    names = ("kind", "lock_key", "event_seq", "state", "attempts", "asked_at", "run_at")
+    values = ((each.kind, each.lock, seq, "ready", 0, now, each.run_at) for each, seq in new)
+    rows.insert(connection, job, names, values)
+
+
+def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
+    """Mark jobs as done that are held with their tokens; raises LeaseLost for any other."""
+    if done:
+        _refuse_lost(connection, done)
+        ended = sa.update(job).where(job.c.job_id == sa.bindparam("number"))
+        ended = ended.values(state="done", lease_until=None, lease_token=None)
+        connection.execute(ended, [{"number": each.job} for each in done])
+
+
+def _refuse_lost(connection: sa.Connection, held: Sequence[Job]) -> None:
+    tokens: dict[int, str] = {}
+    for numbers in rows.chunked(each.job for each in held):
+        running = sa.select(job.c.job_id, job.c.lease_token).where(job.c.job_id.in_(numbers), _RUNNING)
+        tokens.update((number, token) for number, token in connection.execute(running))
+    for each in held:
+        if tokens.get(each.job) != each.token:
+            raise not_held(each)
+
+
+def _due(connection: sa.Connection, kind: str, now: Instant, limit: int) -> list[int]:
+    """The oldest due job of each lock that is free, the oldest first."""
+    other = job.alias("other")
+    busy = sa.exists().where(other.c.lock_key == job.c.lock_key, sa.text("other.state = 'running'"))
+    query = sa.select(job.c.job_id, job.c.lock_key)
+    query = query.where(_READY, job.c.kind == kind, job.c.run_at <= now, ~busy).order_by(job.c.job_id)
+    taken: dict[str, int] = {}
+    with connection.execute(query.execution_options(yield_per=200)) as found:
+        for number, lock in found:
+            if len(taken) >= limit:
+                break
+            taken.setdefault(lock, number)
+    return list(taken.values())
+
+
+def _jobs(connection: sa.Connection, numbers: Sequence[int]) -> list[Job]:
+    columns = (job.c.job_id, job.c.kind, job.c.lock_key, job.c.attempts, job.c.lease_token)
+    query = sa.select(*columns, *rows.FACT).where(job.c.job_id.in_(numbers))
+    joined = job.join(event, job.c.event_seq == event.c.seq)
+    query = query.select_from(joined.join(event_body, event.c.seq == event_body.c.seq))
+    return [
+        Job(number, kind, lock, rows.recorded(fact), attempt, token)
+        for number, kind, lock, attempt, token, *fact in connection.execute(query)
+    ]
+
+
+def _token(attempt: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
+    """Never the same twice: a job's number is never used again, and its attempts only grow."""
+    return sa.cast(job.c.job_id, sa.Text) + "." + sa.cast(attempt, sa.Text)

@@ -1,0 +1,153 @@
+"""The log on SQL: one transaction for each commit, and reading in pages that hold nothing up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from flyball.adapters.commits import Clash, Plan, Salt, Written, plan, written
+from flyball.adapters.sql import items, jobs, rows
+from flyball.adapters.sql.database import Database
+from flyball.adapters.sql.tables import event, event_body, event_conflict, note
+from flyball.core.chain import Head, Link, instant, key_of
+from flyball.core.facts import Recorded
+from flyball.core.ids import START, Digest, Instant, Position, canonical, digest_of
+from flyball.ports import Commit, Contested, Receipt
+
+#: Facts that one reading transaction fetches.
+PAGE = 1_000
+
+
+class SqlLog:
+    """The `Log` and `Evidence` ports."""
+
+    def __init__(self, database: Database, salt: Salt) -> None:
+        self._database = database
+        self._salt = salt
+
+    def append(self, commit: Commit, now: Instant) -> tuple[Receipt, ...]:
+        """See `ports.Log`."""
+        drafts = written(commit)
+        try:
+            with self._database.write() as connection:
+                standing = _standing(connection, drafts)
+                planned = plan(commit, drafts, standing, _head(connection), now, self._salt)
+                jobs.finish(connection, commit.done)
+                _insert(connection, planned)
+                items.apply(connection, planned.changes)
+                jobs.add(connection, planned.jobs, now)
+                _keep_notes(connection, commit)
+        except Clash as clash:
+            self._keep_evidence(clash.contested)
+            raise clash.conflict() from None
+        return planned.receipts
+
+    def read(
+        self, after: Position = START, kinds: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[Recorded]:
+        """See `ports.Log`."""
+        # Kinds are read one beside the other, so all must end at the same place.
+        with self._database.read() as connection:
+            until = _head(connection).seq
+        left = until - after if limit is None else limit
+        while left > 0:
+            with self._database.read() as connection:
+                page = connection.execute(_page(after, until, kinds, min(left, PAGE))).all()
+            yield from map(rows.recorded, page)
+            if len(page) < min(left, PAGE):
+                return
+            left -= len(page)
+            after = page[-1].seq
+
+    def head(self) -> Receipt:
+        """See `ports.Log`."""
+        with self._database.read() as connection:
+            head = _head(connection)
+        return Receipt(head.seq, instant(head.at), Digest(head.hash.hex()), new=False)
+
+    def note(self, name: str) -> str | None:
+        """See `ports.Log`."""
+        with self._database.read() as connection:
+            found: str | None = connection.scalar(sa.select(note.c.value).where(note.c.name == name))
+        return found
+
+    def links(self, after: Position = START) -> Iterator[Link]:
+        """See `ports.Evidence`."""
+        query = sa.select(*rows.LINK).select_from(
+            event.outerjoin(event_body, event.c.seq == event_body.c.seq)
+        )
+        while True:
+            paged = query.where(event.c.seq > after).order_by(event.c.seq).limit(PAGE)
+            with self._database.read() as connection:
+                page = connection.execute(paged).all()
+            yield from map(rows.link, page)
+            if len(page) < PAGE:
+                return
+            after = page[-1].seq
+
+    def contested(self) -> Iterator[Contested]:
+        """See `ports.Evidence`."""
+        columns = [event_conflict.c[name] for name in Contested.__slots__]
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(*columns).order_by(event_conflict.c.seen_at)).all()
+        return (Contested(*row) for row in found)
+
+    def _keep_evidence(self, contested: Sequence[Contested]) -> None:
+        table = event_conflict
+        with self._database.write() as connection:
+            for each in contested:
+                row = _conflict_row(each)
+                there = sa.select(table.c.idem_key).where(
+                    table.c.idem_key == row["idem_key"], table.c.body_sha == row["body_sha"]
+                )
+                if connection.execute(there).first() is None:
+                    connection.execute(table.insert(), row)
+
+
+def _head(connection: sa.Connection) -> Head:
+    query = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return Head() if row is None else Head(*row)
+
+
+def _standing(connection: sa.Connection, drafts: Sequence[Written]) -> dict[bytes, Link]:
+    found: dict[bytes, Link] = {}
+    for keys in rows.chunked(each.key for each in drafts if each.key is not None):
+        query = sa.select(*rows.LINK).select_from(rows.with_body()).where(event.c.idem_key.in_(keys))
+        found.update((row.idem_key, rows.link(row)) for row in connection.execute(query))
+    return found
+
+
+def _insert(connection: sa.Connection, planned: Plan) -> None:
+    if planned.links:
+        rows.insert(connection, event, rows.EVENT_NAMES, map(rows.event_row, planned.links))
+        rows.insert(connection, event_body, rows.BODY_NAMES, map(rows.body_row, planned.links))
+
+
+def _keep_notes(connection: sa.Connection, commit: Commit) -> None:
+    for name, value in commit.notes.items():
+        changed = connection.execute(sa.update(note).where(note.c.name == name).values(value=value))
+        if not changed.rowcount:
+            connection.execute(note.insert(), {"name": name, "value": value})
+
+
+def _page(after: Position, until: Position, kinds: Sequence[str] | None, size: int) -> sa.Select[Any]:
+    """The next facts; of several kinds, each by its own piece of the index, merged by the database."""
+    between = sa.select(event.c.seq).where(event.c.seq > after, event.c.seq <= until)
+    between = between.order_by(event.c.seq).limit(size)
+    query = sa.select(*rows.FACT).select_from(rows.with_body()).order_by(event.c.seq).limit(size)
+    if kinds is None:
+        return query.where(event.c.seq > after, event.c.seq <= until)
+    parts = [sa.select(between.where(event.c.kind == kind).subquery().c.seq) for kind in sorted(set(kinds))]
+    if not parts:
+        return query.where(sa.false())
+    return query.where(event.c.seq.in_(sa.union_all(*parts)))
+
+
+def _conflict_row(each: Contested) -> dict[str, Any]:
+    said = canonical([each.kind, each.body.hex(), None if each.raw is None else each.raw.hex()])
+    row = {name: getattr(each, name) for name in Contested.__slots__}
+    key = key_of(each.source, each.event_id)
+    return row | {"idem_key": key, "body_sha": bytes.fromhex(digest_of(said))}

@@ -1,0 +1,103 @@
+"""Links, facts and receipts as rows, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from flyball.adapters.sql.database import CHUNK
+from flyball.adapters.sql.tables import event, event_body
+from flyball.core.chain import Link, instant
+from flyball.core.facts import Recorded, fact_of
+from flyball.core.ids import Position
+from flyball.errors import NewerStore
+
+_T = TypeVar("_T")
+
+#: What `recorded` reads.
+FACT = (event.c.seq, event.c.received_at, event.c.kind, event_body.c.body)
+#: What `link` reads.
+LINK = (
+    event.c.seq,
+    event.c.received_at,
+    event.c.source,
+    event.c.event_id,
+    event.c.idem_key,
+    event.c.kind,
+    event.c.item_id,
+    event.c.schema_hash,
+    event.c.commitment,
+    event.c.hash,
+    event_body.c.salt,
+    event_body.c.body,
+    event_body.c.raw,
+)
+
+#: What `event_row` and `body_row` give.
+EVENT_NAMES = (
+    *("seq", "source", "event_id", "idem_key", "kind", "item_id", "schema_hash"),
+    *("received_at", "commitment", "hash"),
+)
+BODY_NAMES = ("seq", "salt", "body", "raw")
+
+
+def recorded(row: Sequence[Any]) -> Recorded:
+    """A fact as it was written. Raises NewerStore for one that this version does not know."""
+    seq, at, kind, body = row
+    try:
+        return Recorded(Position(seq), instant(at), fact_of(kind, json.loads(body)))
+    except KeyError as error:
+        raise NewerStore(
+            f"fact {seq} is a `{kind}`, which this version of Flyball does not know. Upgrade Flyball."
+        ) from error
+
+
+def link(row: Sequence[Any]) -> Link:
+    """A fact as the chain sees it."""
+    seq, at, source, event_id, key, kind, item, *rest = row
+    return Link(Position(seq), at, source, event_id, key, kind, item or "", *rest)
+
+
+def event_row(each: Link) -> tuple[Any, ...]:
+    """A link as a row of `event`, in the order of `EVENT_NAMES`."""
+    return (
+        *(each.seq, each.source, each.event_id, each.key, each.kind, each.item or None, each.schema),
+        *(each.at, each.commitment, each.hash),
+    )
+
+
+def body_row(each: Link) -> tuple[Any, ...]:
+    """A link as a row of `event_body`, in the order of `BODY_NAMES`."""
+    return (each.seq, each.salt, each.body, each.raw)
+
+
+def insert(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
+) -> None:
+    """Insert many rows, given as tuples in the order of `names`, as fast as the driver takes them.
+
+    The statement is compiled by SQLAlchemy for the database at hand; the values go past it, because
+    they are plain already and there are many.
+    """
+    compiled = table.insert().compile(dialect=connection.dialect, column_keys=list(names))
+    listed: Any = list(values)
+    if not compiled.positional:
+        listed = [dict(zip(names, row, strict=True)) for row in listed]
+    if listed:
+        connection.exec_driver_sql(str(compiled), listed)
+
+
+def chunked(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """Lists of a length that one question may hold."""
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def with_body() -> sa.Join:
+    """Events with their bodies."""
+    return event.join(event_body, event.c.seq == event_body.c.seq)

@@ -1,0 +1,92 @@
+"""What is SQLite's own: how its connections are made safe, and which of its errors end all writing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from flyball.errors import Unreachable
+
+#: STRICT tables.
+_OLDEST = (3, 37, 0)
+#: How long one statement waits for another process, in milliseconds.
+_PATIENCE = 5_000
+_IOERR = 10
+_MAGIC = b"SQLite format 3\0"
+
+_BOTH = ("busy_timeout", _PATIENCE), ("foreign_keys", 1), ("mmap_size", 0), ("trusted_schema", 0)
+# FULL is 2: a commit is on the disk when it returns. recursive_triggers: without them INSERT OR REPLACE
+# passes the triggers that keep the history.
+_WRITES = (*_BOTH, ("journal_mode", "wal"), ("synchronous", 2), ("recursive_triggers", 1))
+_READS = (*_BOTH, ("synchronous", 2), ("query_only", 1))
+
+
+def writing(path: Path) -> sa.Engine:
+    """The one connection that writes, and checkpoints; threads take turns on it."""
+    return _engine(path, "rwc", _WRITES, "BEGIN IMMEDIATE", poolclass=sa.StaticPool)
+
+
+def reading(path: Path) -> sa.Engine:
+    """Connections that cannot write, checkpoint or change anything."""
+    return _engine(path, "ro", _READS, "BEGIN", poolclass=sa.QueuePool)
+
+
+def may_be_one(path: Path) -> bool:
+    """Whether a file is a database of SQLite, or is still to become one."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (b"", _MAGIC)
+
+
+def fatal(error: sa.exc.DBAPIError) -> bool:
+    """Whether the disk itself failed: nobody knows what it holds until the store is opened again."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == _IOERR
+
+
+def _engine(
+    path: Path,
+    mode: str,
+    settings: tuple[tuple[str, int | str], ...],
+    begin: str,
+    poolclass: type[sa.Pool],
+) -> sa.Engine:
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise Unreachable(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or later is needed.")
+    engine = sa.create_engine("sqlite://", creator=_opener(path, mode, settings), poolclass=poolclass)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _opener(
+    path: Path, mode: str, settings: tuple[tuple[str, int | str], ...]
+) -> Callable[[], sqlite3.Connection]:
+    def opened() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=_PATIENCE / 1000,
+            # Transactions begin and end where SQLAlchemy says, and not where the driver guesses.
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for name, value in settings:
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+            (found,) = connection.execute(f"PRAGMA {name}").fetchone() or (value,)
+            if found != value:
+                connection.close()
+                raise Unreachable(
+                    f"{path} cannot be kept safely here: {name} is {found} where {value} is needed."
+                    " Put it on a local disk."
+                )
+        return connection
+
+    return opened

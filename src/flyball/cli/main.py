@@ -1,0 +1,197 @@
+"""The `flyball` command: translate the words of the command line, call, show, and end with the right code.
+
+Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from flyball import __version__
+from flyball.cli.show import print_line
+from flyball.errors import FlyballError
+
+app = App(
+    name="flyball",
+    help="The governor of a labelling loop: annotate, train and score overlap, and rules steer it.",
+    version=__version__,
+    result_action="return_value",
+)
+model = App(name="model", help="Model versions: list them, roll back.")
+rules = App(name="rules", help="Rule files: check them.")
+knobs = App(name="knobs", help="What rules and people may turn.")
+signals = App(name="signals", help="What rules may read.")
+for group in (model, rules, knobs, signals):
+    app.command(group)
+
+Loop = Annotated[Path, Parameter(name="--loop", help="The loop's directory.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]
+DryRun = Annotated[
+    bool, Parameter(name="--dry-run", negative="", help="Say what would be done, and do nothing.")
+]
+HERE = Path()
+
+
+@app.command
+def init(
+    directory: Path,
+    /,
+    *,
+    project: Annotated[Literal["simple", "demo"], Parameter(help="What to begin with.")] = "simple",
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Write a working loop into a new directory: loop.toml, rules/, flows/, prefect.yaml."""
+    from flyball.cli import project as command
+
+    return command.init(directory, project, json=json, dry_run=dry_run)
+
+
+@app.command
+def run(
+    *,
+    loop: Loop = HERE,
+    demo: Annotated[
+        bool, Parameter(negative="", help="The demo in runs/demo, made first if need be.")
+    ] = False,
+    set: Annotated[
+        list[str] | None, Parameter(help="A setting over loop.toml, as section.key=value.")
+    ] = None,
+    prefect: Annotated[bool, Parameter(help="Run the lanes as Prefect flows.")] = True,
+    report: Annotated[bool, Parameter(help="Write report.html at the end.")] = True,
+    json: Json = False,
+) -> int:
+    """Run a loop until its stream is at its end, its time is up, or Ctrl-C."""
+    from flyball.cli import run as command
+
+    return command.run(loop, demo=demo, settings=set or [], prefect=prefect, report=report, json=json)
+
+
+@app.command
+def status(
+    *,
+    loop: Loop = HERE,
+    watch: Annotated[bool, Parameter(negative="", help="Show it anew every two seconds.")] = False,
+    json: Json = False,
+) -> int:
+    """Show the loop at a glance: lanes, queue, labels, models, knobs, alerts, decisions."""
+    from flyball.cli import read as command
+
+    return command.status(loop, watch=watch, json=json)
+
+
+@app.command
+def decisions(
+    *,
+    loop: Loop = HERE,
+    rule: Annotated[str | None, Parameter(help="Of this rule only.")] = None,
+    limit: Annotated[int | None, Parameter(help="The newest so many.")] = None,
+    json: Json = False,
+) -> int:
+    """List what looks concluded, with the numbers that were seen and the reason."""
+    from flyball.cli import read as command
+
+    return command.decisions(loop, rule=rule, limit=limit, json=json)
+
+
+@app.command
+def lineage(
+    version: int,
+    /,
+    *,
+    loop: Loop = HERE,
+    rows: Annotated[int, Parameter(help="How many labels to list one by one; --json lists all.")] = 10,
+    json: Json = False,
+) -> int:
+    """Show what a model version came from: snapshot, labels, answers, batches, decisions, rule file."""
+    from flyball.cli import read as command
+
+    return command.lineage(loop, version, rows=rows, json=json)
+
+
+@app.command
+def report(
+    *,
+    loop: Loop = HERE,
+    output: Annotated[Path | None, Parameter(help="Where to; report.html in the loop's directory.")] = None,
+    json: Json = False,
+) -> int:
+    """Write the report of what happened so far as a single HTML file."""
+    from flyball.cli import run as command
+
+    return command.report(loop, output, json=json)
+
+
+@model.command(name="ls")
+def model_ls(*, loop: Loop = HERE, json: Json = False) -> int:
+    """List model versions: what each learned from, and how it was received."""
+    from flyball.cli import read as command
+
+    return command.models(loop, json=json)
+
+
+@model.command(name="rollback")
+def model_rollback(
+    version: Annotated[int | None, Parameter(help="The version to go back to; the champion before.")] = None,
+    /,
+    *,
+    because: Annotated[str, Parameter(help="Why; it is kept with the decision.")],
+    loop: Loop = HERE,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Let an earlier model score again. It is recorded as a decision, with its reason."""
+    from flyball.cli import write as command
+
+    return command.rollback(loop, version, because, json=json, dry_run=dry_run)
+
+
+@rules.command(name="check")
+def rules_check(
+    files: Annotated[list[Path] | None, Parameter(help="Rule files; the loop's own without any.")] = None,
+    /,
+    *,
+    loop: Loop = HERE,
+    format: Annotated[Literal["full", "json", "github"], Parameter(help="How to print.")] = "full",
+    json: Json = False,
+) -> int:
+    """Check rule files: every mistake at once, each with its place and what was meant."""
+    from flyball.cli import rules as command
+
+    return command.check(files or [loop / "rules" / "adaptive.yaml"], format="json" if json else format)
+
+
+@knobs.command(name="ls")
+def knobs_ls(*, loop: Loop = HERE, json: Json = False) -> int:
+    """List every knob with its bounds and meaning, and its value where a loop is at hand."""
+    from flyball.cli import catalogue as command
+
+    return command.knobs(loop, json=json)
+
+
+@signals.command(name="ls")
+def signals_ls(*, loop: Loop = HERE, json: Json = False) -> int:
+    """List every signal with its unit, range and meaning, and its reading where a loop is at hand."""
+    from flyball.cli import catalogue as command
+
+    return command.signals(loop, json=json)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run a command and end the process: 0 fine, 1 findings, 2 usage, 3 something outside, 4 a bug."""
+    try:
+        code = app(words, exit_on_error=False, print_error=True)
+    except FlyballError as error:
+        print_line(f"flyball: {error}", sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if type(error).__module__.startswith("cyclopts"):
+            sys.exit(2)
+        raise
+    sys.exit(code if isinstance(code, int) else 0)

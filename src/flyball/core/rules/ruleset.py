@@ -1,0 +1,158 @@
+"""A rule file as a whole: from its marked tree to a `Ruleset`, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flyball.core.ids import Digest
+from flyball.core.rules import values
+from flyball.core.rules.bounds import read_bounds
+from flyball.core.rules.check import Placed, unwise
+from flyball.core.rules.entry import Defaults, Given, read_condition, read_rule
+from flyball.core.rules.marked import Complaints, Marked, Pairs, Scalar, Source
+from flyball.core.rules.model import Condition, Ruleset, Span
+from flyball.core.rules.sections import Section
+from flyball.core.rules.tree import named_in
+from flyball.core.rules.typed import Names
+from flyball.core.rules.words import Catalogue
+from flyball.errors import BadFile, Problem
+
+#: How many rules a file may have.
+MOST_RULES = 1000
+
+_KEYS = ("version", "every", "defaults", "knobs", "conditions", "rules")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A rule file as text and as a tree of text; `digest` is that of its bytes."""
+
+    digest: Digest
+    name: str
+    text: str
+    root: Marked
+
+
+def read_ruleset(
+    document: Document, source: Source, catalogue: Catalogue
+) -> tuple[Ruleset, tuple[Problem, ...]]:
+    """The rules of a file, and what is legal but unwise in it. Raises BadFile with every mistake."""
+    tell = Complaints(source)
+    if not isinstance(document.root, Pairs):
+        tell.tell(document.root, "R202", "a rule file is a mapping with `version`, `every` and `rules`")
+        raise BadFile(tell.errors())
+    section = Section(document.root, tell)
+    section.only(_KEYS, "a rule file")
+    _check_version(section, tell)
+    section.need("every", ": how often are the rules looked at?")
+    section.need("rules", "")
+    written = section.scalar("every")
+    every = values.seconds(written, tell) if written else None
+    knobs = section.section("knobs")
+    bounds = read_bounds(knobs, catalogue, tell) if knobs else {}
+    named = section.section("conditions")
+    conditions = _conditions(named, catalogue, tell) if named else {}
+    names = [key.text for key, _ in named] if named else []
+    placed = _rules(section, Given(catalogue, names, bounds, _defaults(section, tell)), tell)
+    if found := tell.errors():
+        raise BadFile(found)
+    rules = tuple(each.rule for each in placed)
+    ruleset = Ruleset(document.digest, document.name, document.text, every or 0.0, rules, conditions, bounds)
+    unwise(ruleset, placed, tell)
+    return ruleset, tell.warnings()
+
+
+def _check_version(section: Section, tell: Complaints) -> None:
+    section.need("version", "; the first line is `version: 1`")
+    version = section.scalar("version")
+    if version and version.text != "1":
+        tell.tell(version, "R203", f"this Flyball reads `version: 1`, not `{version.text}`")
+
+
+def _defaults(section: Section, tell: Complaints) -> Defaults:
+    inner = section.section("defaults")
+    if inner is None:
+        return Defaults()
+    inner.only(("mode", "cooldown", "when_missing"), "`defaults`")
+    mode, cooldown, missing = (inner.scalar(name) for name in ("mode", "cooldown", "when_missing"))
+    shadow = mode and values.word(mode, ("live", "shadow"), tell, "`mode`") == "shadow"
+    clear = missing and values.word(missing, ("keep", "clear"), tell, "`when_missing`") == "clear"
+    span: Span | None = values.span(cooldown, tell) if cooldown else None
+    return Defaults("shadow" if shadow else "live", span, "clear" if clear else "keep")
+
+
+def _conditions(section: Section, catalogue: Catalogue, tell: Complaints) -> dict[str, Condition]:
+    """Named conditions, each after those it uses."""
+    names = Names(catalogue, [key.text for key, _ in section], condition=True)
+    found: dict[str, Condition] = {}
+    keys: dict[str, Scalar] = {}
+    for key, _ in section:
+        if key.text in catalogue.signals or key.text in catalogue.knobs:
+            tell.tell(key, "R108", f"`{key.text}` is the name of a signal or a knob")
+        elif not key.text.isidentifier() or key.text in ("and", "or", "not", "true", "false"):
+            tell.tell(
+                key, "R203", f"`{key.text}` is no name: letters, digits and `_`, and no word of the language"
+            )
+        scalar = section.scalar(key.text)
+        if scalar and (condition := read_condition(scalar, names, tell)) is not None:
+            found[key.text], keys[key.text] = condition, key
+    return _in_order(found, keys, tell)
+
+
+def _in_order(
+    conditions: Mapping[str, Condition], keys: Mapping[str, Scalar], tell: Complaints
+) -> dict[str, Condition]:
+    ordered: dict[str, Condition] = {}
+    waiting = {name: set(named_in(each)) & set(conditions) for name, each in conditions.items()}
+    while ready := [name for name, uses in waiting.items() if uses <= set(ordered)]:
+        for name in ready:
+            ordered[name] = conditions[name]
+            del waiting[name]
+    for name in waiting:
+        circle = _circle(name, waiting)
+        if circle:
+            tell.tell(keys[name], "R308", f"`{name}` uses itself: {' → '.join(circle)}")
+    return ordered
+
+
+def _circle(start: str, uses: Mapping[str, set[str]]) -> list[str]:
+    """The way from a condition back to itself; empty where it only leads into a circle."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for name in sorted(uses.get(way[-1], ())):
+            if name == start:
+                return [*way, start]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []
+
+
+def _rules(section: Section, given: Given, tell: Complaints) -> list[Placed]:
+    entries = section.items("rules") or ()
+    if len(entries) > MOST_RULES:
+        tell.tell(section.key("rules"), "R008", f"{len(entries):,} rules; a file has at most {MOST_RULES:,}")
+        return []
+    placed: list[Placed] = []
+    first: dict[str, int] = {}
+    for entry in entries:
+        if tell.full:
+            break
+        rule = read_rule(entry, given, tell)
+        if isinstance(entry, Pairs):
+            _check_id(entry, first, tell)
+        if rule is not None and isinstance(entry, Pairs):
+            placed.append(Placed(rule, entry))
+    return placed
+
+
+def _check_id(entry: Pairs, first: dict[str, int], tell: Complaints) -> None:
+    for key, value in entry.entries:
+        if key.text == "id" and isinstance(value, Scalar):
+            if value.text in first:
+                message = f"the id `{value.text}` stands in line {first[value.text]} already"
+                tell.tell(value, "R206", message)
+            first.setdefault(value.text, value.line + 1)

@@ -1,0 +1,267 @@
+"""The settings of one loop: every key of `loop.toml` with its reader, its default and its meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flyball.core.ids import Instant, Seconds
+from flyball.core.knobs import Value
+from flyball.core.sampling.budget import Budget
+from flyball.settings import values
+from flyball.settings.places import Places
+from flyball.settings.values import Reader, Shift
+
+
+def _is(read: Reader[object], meaning: str) -> Mapping[str, Any]:
+    return {"read": read, "meaning": meaning}
+
+
+_UNITS = ("seconds", "milliseconds", "iso", "rows")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """Where items come from and which column is what."""
+
+    source: str = field(
+        metadata=_is(
+            values.text, "A .parquet or .csv file, or a Python function as `package.module:function`."
+        )
+    )
+    item: str | None = field(
+        default=None, metadata=_is(values.text, "The column that names items; without it, the row's number.")
+    )
+    time: str | None = field(
+        default=None, metadata=_is(values.text, "The column with the time at which an item came.")
+    )
+    unit: str = field(
+        default="seconds",
+        metadata=_is(
+            values.word(*_UNITS), "What times are: numbers since 1970, dates (`iso`), or row by row."
+        ),
+    )
+    row_lasts: Seconds | None = field(
+        default=None, metadata=_is(values.lasting, 'With unit = "rows": the time between two rows.')
+    )
+    begins: Instant = field(
+        default=1704067200.0, metadata=_is(values.moment, 'With unit = "rows": when the first row comes.')
+    )
+    features: tuple[str, ...] = field(
+        default=("*",),
+        metadata=_is(
+            values.texts, "Columns that a model may read, by name or pattern; `*`: all that have no part."
+        ),
+    )
+    categories: tuple[str, ...] = field(
+        default=(), metadata=_is(values.texts, "Features that are categories though not text.")
+    )
+    missing: tuple[str | float, ...] = field(
+        default=(), metadata=_is(values.scalars, "Values that stand for a missing one in categories.")
+    )
+    label: str | None = field(
+        default=None,
+        metadata=_is(values.text, "The column with the true label: for simulated teams and reports."),
+    )
+    label_time: str | None = field(
+        default=None,
+        metadata=_is(values.text, "The column with the time at which a label becomes known by itself."),
+    )
+    natural_label: str | None = field(
+        default=None,
+        metadata=_is(
+            values.text, "The label that becomes known by itself, where it can differ from the true one."
+        ),
+    )
+    classes: tuple[str, ...] = field(
+        default=(), metadata=_is(values.labels, "The labels there are; without it, those in the file.")
+    )
+    limit: int | None = field(default=None, metadata=_is(values.whole(1), "Read only so many rows."))
+    options: Mapping[str, Any] = field(
+        default_factory=dict, metadata=_is(values.table, "What a Python source is called with.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StartSettings:
+    """What the loop has on its first day."""
+
+    labelled: int = field(
+        default=0, metadata=_is(values.whole(0), "The first so many items come with their labels, for free.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """What batches are chosen from."""
+
+    newest: int = field(default=20_000, metadata=_is(values.whole(1), "The newest so many unlabelled items."))
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How the lanes overlap."""
+
+    architecture: str = field(
+        default="sequential",
+        metadata=_is(
+            values.word("sequential", "parallel", "adaptive"),
+            "One batch at a time, overlapping lanes, or overlapping lanes steered by rules.",
+        ),
+    )
+    rules: str = field(default="rules/adaptive.yaml", metadata=_is(values.text, "The rule file."))
+    patience: Seconds = field(
+        default=86400.0,
+        metadata=_is(values.lasting, "A batch that is out longer is settled without the missing ones."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerSettings:
+    """What learns."""
+
+    name: str = field(
+        default="lightgbm",
+        metadata=_is(values.text, "`lightgbm`, or a class of yours as `package.module:Class`."),
+    )
+    parameters: Mapping[str, Any] = field(
+        default_factory=dict, metadata=_is(values.table, "What the learner is made with.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings(Budget):
+    """How many answers may be asked for; the lesser of both where both are given, no limit without either."""
+
+    share: float | None = field(
+        default=None, metadata=_is(values.share(100.0), "A share of the items that arrived.")
+    )
+    labels: int | None = field(default=None, metadata=_is(values.whole(0), "So many answers and no more."))
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSettings:
+    """Who answers."""
+
+    source: str = field(
+        default="none",
+        metadata=_is(
+            values.word("simulated", "none"), "A simulated team that knows the true labels, or nobody."
+        ),
+    )
+    size: int = field(default=5, metadata=_is(values.whole(1, 1000), "How many annotators."))
+    seconds_per_item: float = field(
+        default=180.0, metadata=_is(values.number(0.0, above=True), "The mean time for one item.")
+    )
+    accuracy: float | tuple[float, ...] = field(
+        default=0.97,
+        metadata=_is(values.accuracy, "The share of right answers; a list gives one for each annotator."),
+    )
+    shift: Shift = field(
+        default=Shift(), metadata=_is(values.shift, 'When they work, in UTC: "09:00-17:00" or "always".')
+    )
+    weekend: bool = field(
+        default=True, metadata=_is(values.flag, "Whether they work on Saturday and Sunday.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TakesSettings:
+    """How long the loop's own work takes in a world whose clock is not real."""
+
+    train: Seconds = field(default=7200.0, metadata=_is(values.duration, "One training."))
+    score: Seconds = field(default=1200.0, metadata=_is(values.duration, "One scoring pass."))
+    integrate: Seconds = field(
+        default=60.0, metadata=_is(values.duration, "One pass that settles answers into labels.")
+    )
+    ingest: Seconds = field(default=0.0, metadata=_is(values.duration, "Taking in what has come."))
+    steer: Seconds = field(default=0.0, metadata=_is(values.duration, "One look at the rules."))
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """What time it is."""
+
+    kind: str = field(
+        default="real",
+        metadata=_is(
+            values.word("real", "sped", "virtual"),
+            "The wall clock; a world that runs faster; or a simulation that jumps from event to event.",
+        ),
+    )
+    speed: float = field(
+        default=3600.0,
+        metadata=_is(values.number(0.0, 10_000_000.0, above=True), "How much faster a sped world runs."),
+    )
+    until: str | None = field(
+        default=None, metadata=_is(values.end, "When to stop: a date, or a length of time from the start.")
+    )
+    takes: TakesSettings = field(default_factory=TakesSettings, metadata={"section": TakesSettings})
+
+    def end(self, start: Instant) -> Instant | None:
+        """When to stop, in a world that starts at `start`; None: at the stream's end."""
+        if self.until is None:
+            return None
+        if re.fullmatch(r"[\d.\s]+(ms|[smhdw])\s*", self.until):
+            return start + values.duration(self.until)
+        return values.moment(self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where things are kept; paths start at the loop's directory."""
+
+    database: str = field(
+        default="flyball.db", metadata=_is(values.text, "A SQLite file, or a database's URL.")
+    )
+    segments: str = field(
+        default="segments", metadata=_is(values.text, "The directory of the content-addressed tables.")
+    )
+    mlflow: str = field(
+        default="mlflow", metadata=_is(values.text, "MLflow's directory, or its server's URL.")
+    )
+    prefect: str = field(
+        default="local", metadata=_is(values.text, "`local`, `none`, or the URL of a Prefect server.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `loop.toml`, with defaults where it is silent.
+
+    `knobs` holds the defaults that the file changes, `loop.architecture` among them. `directory` is
+    what relative paths start at. `written` is the file as it was read; it and `places` are no part of
+    what the settings are.
+    """
+
+    id: str = field(
+        metadata=_is(
+            values.matching(r"[a-z0-9][a-z0-9-]{0,62}", "card-fraud"), "The loop's name: a-z, 0-9 and dashes."
+        )
+    )
+    stream: StreamSettings = field(metadata={"section": StreamSettings})
+    version: int = field(default=1, metadata=_is(values.whole(1, 1), "The version of this file's form."))
+    seed: int = field(
+        default=7, metadata=_is(values.whole(0), "The seed of everything that is left to chance.")
+    )
+    start: StartSettings = field(default_factory=StartSettings, metadata={"section": StartSettings})
+    pool: PoolSettings = field(default_factory=PoolSettings, metadata={"section": PoolSettings})
+    loop: LoopSettings = field(default_factory=LoopSettings, metadata={"section": LoopSettings})
+    learner: LearnerSettings = field(default_factory=LearnerSettings, metadata={"section": LearnerSettings})
+    knobs: Mapping[str, Value] = field(
+        default_factory=dict, metadata=_is(values.table, "Defaults of knobs, by their names in quotes.")
+    )
+    budget: BudgetSettings = field(default_factory=BudgetSettings, metadata={"section": BudgetSettings})
+    team: TeamSettings = field(default_factory=TeamSettings, metadata={"section": TeamSettings})
+    clock: ClockSettings = field(default_factory=ClockSettings, metadata={"section": ClockSettings})
+    stores: StoreSettings = field(default_factory=StoreSettings, metadata={"section": StoreSettings})
+    directory: Path = field(default=Path(), compare=False)
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    places: Places = field(default_factory=Places, compare=False, repr=False)
+
+    def path(self, written: str) -> Path:
+        """A path of the file, from the loop's directory on."""
+        return self.directory / written

@@ -1,0 +1,133 @@
+"""Release batches to annotators: chosen from the pool, paid for by the budget, nobody asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from flyball.core.chance import rng
+from flyball.core.due import Due, Go, Supply
+from flyball.core.due import release as may_release
+from flyball.core.facts import BatchReleased
+from flyball.core.ids import BatchId, Instant, ItemId
+from flyball.core.sampling.scores import Floats
+from flyball.core.sampling.strategies import Pool, choose, rare_class
+from flyball.core.table import texts
+from flyball.errors import StaleItems
+from flyball.ports import Commit, Draft, ItemRows, Offer, Stream
+from flyball.work.lanes import Begun, Done
+from flyball.work.tools import Tools, items_of
+
+#: The knobs that a batch remembers.
+REMEMBERED = ("batch.size", "sampler.name", "sampler.diversity", "sampler.reserve", "label.answers_needed")
+
+
+def due(tools: Tools, stream: Stream, now: Instant) -> Due:
+    """As the core says, from what there is to release."""
+    state = tools.state
+    budget = tools.settings.budget
+
+    knob = tools.knob(now)
+
+    def supplied() -> Supply:
+        return Supply(
+            pool=len(tools.store.items.pool(min(int(float(knob("batch.size"))), tools.settings.pool.newest))),
+            budget=budget.left(state.arrived, state.asked),
+            ends=stream.next_at(state.cursor, state.labels_cursor) is None,
+            grows=budget.labels is None,
+        )
+
+    return may_release(state, knob, supplied, now)
+
+
+def begin(tools: Tools, go: Go, now: Instant) -> Begun | None:
+    """Choose a batch, write it down, and put it before the annotators."""
+    with tools.lock:
+        fact = _chosen(tools, int(go.more), now)
+        if fact is None:
+            return None
+        try:
+            tools.write(Commit([Draft(fact, event_id=f"batch-{fact.number}")]), now)
+        except StaleItems:  # another process took some of them: the next look at the pool will not have them
+            return None
+        offer(tools, fact, now)
+    return Begun(fact.batch, fact, go.why)
+
+
+def offer(tools: Tools, fact: BatchReleased, now: Instant) -> None:
+    """Put a batch before the annotators; again after a restart, which changes nothing."""
+    tools.desk.offer(Offer(fact.batch, fact.items, fact.answers_needed), now)
+
+
+def finish(begun: Begun) -> Done:
+    """The batch is out."""
+    fact: BatchReleased = begun.inputs
+    about = f"batch {fact.number}: {len(fact.items)} items by {fact.sampler}, {len(fact.reserve)} by chance"
+    return Done(about, {"batch": fact.batch, "items": len(fact.items)})
+
+
+def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
+    knob = tools.knob(now)
+    state = tools.state
+    number = state.released + 1
+    rows = tools.store.items.pool(tools.settings.pool.newest)
+    if not len(rows):
+        return None
+    scores = _scores(tools, rows)
+    sampler = str(knob("sampler.name")) if scores is not None else "random"
+    chosen = choose(
+        Pool(items_of(rows.table["item"]), scores, rows.table["time"], _rare(tools)),
+        size,
+        reserve_share=float(knob("sampler.reserve")),
+        strategy=sampler,
+        diversity=float(knob("sampler.diversity")),
+        rng=rng(tools.settings.seed, "release", number),
+    )
+    return BatchReleased(
+        batch=BatchId(f"batch-{number}"),
+        number=number,
+        items=chosen.items,
+        reserve=chosen.reserve,
+        sampler=sampler,
+        pool=len(rows),
+        model=None if scores is None or state.pool_scores is None else state.pool_scores.model,
+        rules=state.rules or tools.config,
+        answers_needed=max(1, int(float(knob("label.answers_needed")))),
+        due=now + tools.settings.loop.patience,
+        scores=_said(rows, scores, set(chosen.items)),
+        knobs={name: knob(name) for name in REMEMBERED},
+        decision=state.decided,
+    )
+
+
+def _scores(tools: Tools, rows: ItemRows) -> Floats | None:
+    """The newest scores in the order of `rows`, NaN for an item that has none; None where no item has."""
+    scored = tools.state.pool_scores
+    if scored is None:
+        return None
+    table = tools.table(scored.segment)
+    columns = np.column_stack([table[name] for name in table.names if name.startswith("p_")])
+    place = {item: row for row, item in enumerate(table["item"])}
+    found = np.array([place.get(item, -1) for item in rows.table["item"]], dtype=np.int64)
+    if not (found >= 0).any():
+        return None
+    return np.where((found >= 0)[:, None], columns[found], np.nan)
+
+
+def _rare(tools: Tools) -> int | None:
+    model = tools.state.pool_scores.model if tools.state.pool_scores else None
+    if model is None:
+        return None
+    labels = texts(judged.label for judged in tools.state.judged if judged.reserve)
+    return rare_class(labels, tools.state.models[model].classes)
+
+
+def _said(rows: ItemRows, scores: Floats | None, chosen: set[ItemId]) -> Mapping[str, tuple[float, ...]]:
+    if scores is None:
+        return {}
+    return {
+        str(item): tuple(round(float(value), 6) for value in scores[row])
+        for row, item in enumerate(rows.table["item"])
+        if item in chosen and np.isfinite(scores[row]).all()
+    }

@@ -1,0 +1,104 @@
+"""Who scores: compare the challenger with the champion, promote it or keep the champion; roll back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flyball.core.chance import rng
+from flyball.core.facts import ActionAsked, ChallengerKept, Fact, ModelPromoted
+from flyball.core.ids import Instant, ItemId, ModelVersion
+from flyball.core.learning.compare import Verdict, compare
+from flyball.core.learning.metrics import Floats, aligned
+from flyball.core.table import Feature, texts
+from flyball.errors import BadUsage, NotFound
+from flyball.ports import ItemRows
+from flyball.work.tools import Tools
+
+#: On how many labels two models are compared.
+NEWEST = 200
+
+
+def judge(tools: Tools, features: tuple[Feature, ...], now: Instant) -> Fact | None:
+    """Decide about the challenger, if there is one, and let the aliases on the shelf say so.
+
+    The aliases move first: should the process end in between, the same verdict is reached again.
+    """
+    state = tools.state
+    challenger, champion = state.challenger, state.champion
+    if challenger is None:
+        return None
+    tools.shelf.point("challenger", challenger)
+    asked = state.asked_for("promote")
+    if champion is None:
+        fact: Fact = ModelPromoted(challenger, None, "the first model", proven=False)
+    elif asked is not None:
+        by = asked.fact.by if isinstance(asked.fact, ActionAsked) else "flyball"
+        fact = ModelPromoted(challenger, champion, "promotion was asked for", proven=False, by=by)
+    else:
+        verdict = _compared(tools, champion, challenger, features)
+        numbers = dict(verdict.numbers)
+        if verdict.promote:
+            fact = ModelPromoted(challenger, champion, verdict.because, verdict.proven, compared=numbers)
+        else:
+            fact = ChallengerKept(challenger, champion, verdict.because, numbers)
+    if isinstance(fact, ModelPromoted):
+        tools.shelf.point("champion", challenger)
+    tools.shelf.point("challenger", None)
+    tools.tell(now, fact)
+    return fact
+
+
+def rollback(tools: Tools, to: ModelVersion | None, by: str, because: str, now: Instant) -> ModelPromoted:
+    """Let an earlier model score again: the champion before, or the version that is named."""
+    state = tools.state
+    if to is None:
+        if not state.past_champions:
+            raise BadUsage(
+                "there is no champion before this one to roll back to; `flyball model ls` lists them"
+            )
+        to = state.past_champions[-1]
+    if to not in state.models:
+        known = ", ".join(map(str, state.models)) or "none yet"
+        raise NotFound(f"there is no model version {to}; known: {known}")
+    if to == state.champion:
+        raise BadUsage(f"model version {to} is the champion already")
+    tools.shelf.point("champion", to)
+    fact = ModelPromoted(to, state.champion, because, proven=False, by=by)
+    tools.tell(now, fact)
+    return fact
+
+
+def _compared(
+    tools: Tools, champion: ModelVersion, challenger: ModelVersion, features: tuple[Feature, ...]
+) -> Verdict:
+    rows = _unseen(tools, champion, challenger)
+    old, new = tools.model(champion), tools.model(challenger)
+    classes = tuple(dict.fromkeys([*old.classes, *new.classes]))
+    table = tools.gather(rows).select([feature.name for feature in features]) if len(rows) else None
+    scores: list[Floats] = [
+        aligned(model.scores(table), model.classes, classes)
+        if table is not None
+        else np.zeros((0, len(classes)))
+        for model in (old, new)
+    ]
+    labels = rows.table["label"] if len(rows) else texts([])
+    return compare(labels, scores[0], scores[1], classes, rng(tools.settings.seed, "compare", challenger))
+
+
+def _unseen(tools: Tools, champion: ModelVersion, challenger: ModelVersion) -> ItemRows:
+    """The newest reserve labels that neither model learned from."""
+    old, new = tools.state.models[champion], tools.state.models[challenger]
+    old_away, new_away = set(old.held_out), set(new.held_out)
+    labelled = tools.store.items.labelled(tools.state.labels_at).table
+    if not len(labelled):
+        return ItemRows(labelled)
+
+    def unseen(item: ItemId, seq: int) -> bool:
+        return (seq > new.labels_up_to or item in new_away) and (seq > old.labels_up_to or item in old_away)
+
+    reserve = [
+        row
+        for row, held in enumerate(labelled["reserve"])
+        if held and unseen(labelled["item"][row], int(labelled["seq"][row]))
+    ]
+    return ItemRows(labelled.take(np.array(reserve[-NEWEST:], dtype=np.int64)))

@@ -1,0 +1,255 @@
+"""Steer: measure, judge the challenger, take every look that is due, and do what was decided."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flyball.core.due import Due, Go, Wait
+from flyball.core.facts import (
+    ActionAsked,
+    AlertCleared,
+    AlertRaised,
+    DecisionMade,
+    Fact,
+    Looked,
+    RulesLoaded,
+    RulesRefused,
+)
+from flyball.core.gauges import Gauges
+from flyball.core.ids import START, Instant, Position, digest_of
+from flyball.core.rules.history import History
+from flyball.core.rules.look import look
+from flyball.core.rules.memory import Memory, carry
+from flyball.core.rules.model import Ruleset
+from flyball.core.signals import Snapshot
+from flyball.core.table import Feature
+from flyball.errors import BadFile, BadUsage, Unreachable
+from flyball.ports import Commit, Draft, RuleEngine
+from flyball.work import measure as measuring
+from flyball.work import promote
+from flyball.work.lanes import Begun, Done
+from flyball.work.measure import Watch
+from flyball.work.tools import Tools
+
+#: The name of the checkpoint that lets pending, active and resting rules survive a restart.
+NOTE = "steer"
+#: The most looks that one pass takes, so that a pass stays short.
+MOST = 500
+#: How long a verdict waits while the shelf does not answer.
+JUDGE_AGAIN = 60.0
+
+
+@dataclass(slots=True)
+class Steering:
+    """What steering keeps from look to look. All of it is rebuilt from the log and one checkpoint.
+
+    `source` gives the rule file's bytes and name as they are now; `read` makes a ruleset of them or
+    raises BadFile.
+    """
+
+    tools: Tools
+    engine: RuleEngine
+    features: tuple[Feature, ...]
+    watch: Watch
+    gauges: Gauges
+    source: Callable[[], tuple[bytes, str]]
+    read: Callable[[bytes, str], Ruleset]
+    rules: Ruleset | None = None
+    memory: Memory = field(default_factory=Memory)
+    history: History = field(default_factory=History)
+    next_look: Instant = float("-inf")
+    _heard: Position = START
+    _refused: str = ""
+    _judge_again: Instant = float("-inf")
+
+    def wake(self, now: Instant) -> None:
+        """Take up where the last process left off. Looks missed in between are not made up for.
+
+        Without a rule file that can be used, the one that was in force before serves. Raises BadFile.
+        """
+        kept = self.tools.store.log.note(NOTE)
+        if kept is not None:
+            self.memory = Memory.from_json(json.loads(kept)["memory"])
+            self.rules = self._before()
+        self._reload(now, starting=True)
+        assert self.rules is not None
+        self.next_look = now + self.rules.every
+        if kept is not None:
+            self.next_look = max(now, float(json.loads(kept)["next_look"]))
+            self._recall(self.rules)
+
+    def due(self, now: Instant) -> Due:
+        """A look, a measurement or a verdict is due."""
+        state = self.tools.state
+        if self.next_look <= now:
+            return Go("a look is due")
+        if measuring.due(self.tools):
+            return Go("a batch has settled")
+        if now >= self._judge_again and (state.challenger is not None or "rollback" in state.asks):
+            return Go("a model is to be judged")
+        return Wait("until the next look", self.next_look)
+
+    def begin(self, go: Go, now: Instant) -> Begun:
+        """Nothing is fixed beforehand: each look fixes what it saw."""
+        return Begun("steer", now, go.why)
+
+    def perform(self, begun: Begun) -> None:
+        """Nothing is slow."""
+
+    def finish(self, begun: Begun, outcome: None, now: Instant) -> Done:
+        """Measure, judge, then take each look that is due, at its own time."""
+        tools = self.tools
+        if measuring.due(tools):
+            measuring.measure(tools, self.watch, self.features, now)
+        if now >= self._judge_again:
+            self._judge(now)
+        looks = decided = 0
+        while self.next_look <= now and looks < MOST:
+            decided += self._look(self.next_look, now)
+            looks += 1
+        return Done(f"{looks} looks, {decided} decisions", {"looks": looks, "decisions": decided})
+
+    def _judge(self, now: Instant) -> None:
+        tools = self.tools
+        try:
+            promote.judge(tools, self.features, now)
+            asked = tools.state.asks.get("rollback")
+            if asked is not None and isinstance(asked.fact, ActionAsked):
+                self._roll_back(asked.fact, now)
+        except Unreachable as error:
+            self._judge_again = now + JUDGE_AGAIN
+            self._alert(now, "models", f"{error} The champion goes on scoring.")
+        else:
+            self._clear(now, "models")
+
+    def _roll_back(self, asked: ActionAsked, now: Instant) -> None:
+        try:
+            promote.rollback(self.tools, None, asked.by, asked.because, now)
+        except BadUsage as error:
+            self.tools.state.asks.pop("rollback", None)
+            self._alert(now, "rollback", str(error))
+
+    def _look(self, due: Instant, now: Instant) -> int:
+        """One look at its own time. Gives the number of decisions."""
+        self._reload(now)
+        tools, rules = self.tools, self.rules
+        assert rules is not None
+        with tools.lock:
+            for recorded in tools.store.log.read(self._heard):
+                if recorded.at > due:
+                    break
+                self.gauges.observe(recorded)
+                self._heard = recorded.seq
+            snapshot = self.gauges.read(tools.knobs, due)
+            self.history.add(snapshot)
+            readings = read_sides(rules, snapshot, self.history, tools.knobs)
+            truths = self.engine.truths(rules, readings)
+            live = tools.knobs.value("loop.architecture", due) == "adaptive"
+            memory, facts = look(
+                self.memory,
+                truths,
+                snapshot,
+                due,
+                rules,
+                tools.knobs,
+                because=lambda rule, about: say(rule, about, snapshot, self.history, tools.knobs),
+                seen=lambda rule, about: seen(rule, about, rules, readings),
+                live=live,
+            )
+            self.memory, self.next_look = memory, due + rules.every
+            self._write(snapshot, due, facts, now)
+        return sum(isinstance(fact, DecisionMade) for fact in facts)
+
+    def _write(self, snapshot: Snapshot, due: Instant, facts: Sequence[Fact], now: Instant) -> None:
+        assert self.rules is not None
+        looked = Looked(due, snapshot.cycle, self.rules.digest, dict(snapshot.values), dict(snapshot.each))
+        alerts = [alert for fact in facts for alert in self._alerts(fact)]
+        note = json.dumps({"memory": self.memory.to_json(), "next_look": self.next_look})
+        drafts = [Draft(fact) for fact in (looked, *facts, *alerts)]
+        self.tools.write(Commit(facts=drafts, notes={NOTE: note}), now)
+
+    def _alerts(self, fact: Fact) -> list[Fact]:
+        """What a fact of a look means for alerts: asked for by a rule, over when the rule clears."""
+        alerts = self.tools.state.alerts
+        match fact:
+            case ActionAsked(action="alert", by=by, because=because, options=options, about=about):
+                key = f"rule-{by}" + (f"@{about}" if about else "")
+                return [] if key in alerts else [AlertRaised(key, options.get("severity", "warn"), because)]
+            case DecisionMade(rule=rule, verdict="cleared", about=about):
+                key = f"rule-{rule}" + (f"@{about}" if about else "")
+                return [AlertCleared(key)] if key in alerts else []
+            case _:
+                return []
+
+    def _reload(self, now: Instant, starting: bool = False) -> None:
+        """Take the rule file as it is now, if it is whole and new; keep the rules there are if it is not."""
+        tools = self.tools
+        try:
+            content, name = self.source()
+        except OSError as error:
+            problem = f"the rule file {tools.settings.loop.rules} cannot be read: {error.strerror}"
+            if self.rules is None:
+                raise BadUsage(f"{problem}; loop.rules in loop.toml names it") from error
+            self._alert(now, "rules", f"{problem}. The rules before it stay in force.")
+            return
+        digest = digest_of(content)
+        if self.rules is not None and digest == self.rules.digest:
+            self._clear(now, "rules")
+            self._in_force(self.rules, content.decode(), now)
+            return
+        if digest == self._refused:
+            return
+        try:
+            rules = self.read(content, name)
+        except BadFile as error:
+            if self.rules is None:
+                raise
+            self._refused = digest
+            told = tuple(str(problem) for problem in error.problems)
+            tools.tell(now, RulesRefused(digest, name, told))
+            count = f"{len(told)} mistake{'s' * (len(told) > 1)}"
+            self._alert(now, "rules", f"{name} has {count}; the rules before it stay in force. {told[0]}")
+            return
+        self._take(rules, now)
+
+    def _take(self, rules: Ruleset, now: Instant) -> None:
+        self.memory, facts = carry(self.memory, self.rules, rules)
+        self.rules, self._refused = rules, ""
+        self.history.keep(rules)
+        if facts:
+            self.tools.tell(now, *facts)
+        self._clear(now, "rules")
+        self._in_force(rules, rules.text, now)
+
+    def _in_force(self, rules: Ruleset, text: str, now: Instant) -> None:
+        self.tools.rule_file = text
+        if self.tools.state.rules != rules.digest:
+            self.tools.tell(now, RulesLoaded(rules.digest, rules.name, rules.text))
+
+    def _before(self) -> Ruleset | None:
+        """The rules that were in force when the last process ended."""
+        last = None
+        for recorded in self.tools.store.log.read(kinds=["rules-loaded"]):
+            last = recorded.fact
+        if not isinstance(last, RulesLoaded):
+            return None
+        try:
+            return self.read(last.text.encode(), last.name)
+        except BadFile:  # this Flyball reads it no more: the file there is must serve
+            return None
+
+    def _recall(self, rules: Ruleset) -> None:
+        self.history.keep(rules)
+        for recorded in self.tools.store.log.read(kinds=["looked"]):
+            if isinstance(fact := recorded.fact, Looked):
+                self.history.add(Snapshot(fact.due, fact.cycle, fact.values, fact.each))
+
+    def _alert(self, now: Instant, key: str, message: str) -> None:
+        if key not in self.tools.state.alerts:
+            self.tools.tell(now, AlertRaised(key, "warn", message))
+
+    def _clear(self, now: Instant, key: str) -> None:
+        if key in self.tools.state.alerts:
+            self.tools.tell(now, AlertCleared(key))

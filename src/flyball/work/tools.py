@@ -1,0 +1,122 @@
+"""What the use cases of one loop share: its ports, its settings, and where it stands."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flyball.core.control import KnobState
+from flyball.core.facts import Fact, KnobTurned
+from flyball.core.ids import Digest, Instant, ItemId, ModelVersion
+from flyball.core.knobs import Value
+from flyball.core.loop import LoopState
+from flyball.core.table import Table, stack
+from flyball.ports import Commit, Desk, Draft, ItemRows, Job, Learner, Model, Receipt, Segments, Shelf, Store
+from flyball.settings import Settings
+
+#: How many segments are kept in memory.
+SEGMENTS_KEPT = 512
+
+
+@dataclass(slots=True)
+class Tools:
+    """Everything that the use cases of one loop read and write through.
+
+    One thread at a time decides: `lock` is held from reading the state to writing the answer down.
+    `changed` is called after every commit.
+    """
+
+    settings: Settings
+    #: The labels that annotators may give; empty: any.
+    classes: tuple[str, ...]
+    config: Digest
+    code: Digest
+    store: Store
+    segments: Segments
+    desk: Desk
+    shelf: Shelf
+    learner: Learner
+    knobs: KnobState
+    state: LoopState = field(default_factory=LoopState)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    changed: Callable[[], None] = lambda: None
+    #: The rule file's text, and how many annotators were active and idle when it was last written down.
+    rule_file: str = ""
+    team: tuple[int, int] | None = None
+    _tables: OrderedDict[Digest, Table] = field(default_factory=OrderedDict)
+    _models: dict[ModelVersion, Model] = field(default_factory=dict)
+
+    def catch_up(self) -> None:
+        """Take in whatever the log holds that was not seen yet."""
+        with self.lock:
+            for recorded in self.store.log.read(self.state.seq):
+                self.state.evolve(recorded)
+                if isinstance(recorded.fact, KnobTurned):
+                    self.knobs = self.knobs.evolve(recorded.fact)
+
+    def write(self, commit: Commit, now: Instant) -> tuple[Receipt, ...]:
+        """Write a commit down and take it in."""
+        with self.lock:
+            receipts = self.store.log.append(commit, now)
+            self.catch_up()
+        self.changed()
+        return receipts
+
+    def tell(self, now: Instant, *facts: Fact, done: Sequence[Job] = ()) -> tuple[Receipt, ...]:
+        """Write facts down that ask for nothing more."""
+        return self.write(Commit(facts=[Draft(fact) for fact in facts], done=done), now)
+
+    def knob(self, now: Instant) -> Callable[[str], Value]:
+        """The knobs in force at a moment."""
+        knobs = self.knobs
+        return lambda name: knobs.value(name, now)
+
+    def table(self, digest: Digest) -> Table:
+        """A segment, from memory where it was read before."""
+        with self.lock:
+            if digest in self._tables:
+                self._tables.move_to_end(digest)
+                return self._tables[digest]
+        table = self.segments.get(digest)
+        with self.lock:
+            self._tables[digest] = table
+            while len(self._tables) > SEGMENTS_KEPT:
+                self._tables.popitem(last=False)
+        return table
+
+    def gather(self, rows: ItemRows) -> Table:
+        """The features of these items in the same order, with `item` and `time`."""
+        if not len(rows):
+            return Table({})
+        names, inverse = np.unique(rows.table["segment"].astype(str), return_inverse=True)
+        wanted = rows.table["row"]
+        order = np.argsort(inverse, kind="stable")
+        bounds = np.searchsorted(inverse[order], np.arange(len(names) + 1))
+        parts = [
+            self.table(Digest(str(name))).take(wanted[order[bounds[i] : bounds[i + 1]]])
+            for i, name in enumerate(names)
+        ]
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return stack(parts).take(back)
+
+    def model(self, version: ModelVersion) -> Model:
+        """A model, from memory where it was loaded before."""
+        if version not in self._models:
+            self._models[version] = self.learner.load(self.shelf.get(version))
+        return self._models[version]
+
+    def keep_model(self, version: ModelVersion, model: Model) -> None:
+        """Keep a model in memory, and drop those that neither score nor want to."""
+        with self.lock:
+            present = {self.state.champion, self.state.challenger, version}
+            self._models = {v: m for v, m in self._models.items() if v in present} | {version: model}
+
+
+def items_of(values: Sequence[str]) -> tuple[ItemId, ...]:
+    """Item names as such."""
+    return tuple(ItemId(str(value)) for value in values)

@@ -1,0 +1,287 @@
+"""What people ask of a loop: how it stands, what was decided, which models there are, what one came from.
+
+Every view is plain values: the same for a page, for `--json` and for a table in the terminal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flyball.core.control import KnobState
+from flyball.core.facts import (
+    AnswerGiven,
+    BatchReleased,
+    ChallengerKept,
+    DecisionMade,
+    LabelSettled,
+    LoopStarted,
+    LoopStopped,
+    ModelPromoted,
+    ModelTrained,
+    Recorded,
+    RulesLoaded,
+    RulesRefused,
+)
+from flyball.core.ids import Instant, ModelVersion, Position
+from flyball.core.loop import LoopState
+from flyball.errors import NotFound
+from flyball.ports import Items, Log
+
+
+def status(
+    log: Log, state: LoopState, knobs: KnobState, budget_left: int | None, now: Instant
+) -> dict[str, Any]:
+    """The loop at a glance: lanes, queue, labels, models, knobs that differ from their default, alerts."""
+    looked = _last(log, "looked")
+    quality = _last(log, "quality-measured")
+    return {
+        "now": now,
+        "architecture": knobs.value("loop.architecture", now),
+        "running": _running(log),
+        "items": state.arrived,
+        "batches": {"released": state.released, "open": len(state.open), "settled": state.cycles},
+        "queue": state.in_flight(),
+        "labels": {
+            "answers": state.answered_labels,
+            "natural": sum(state.classes.values()) - state.answered_labels,
+            "classes": dict(state.classes),
+            "asked": state.asked,
+            "budget_left": budget_left,
+        },
+        "models": {"champion": state.champion, "challenger": state.challenger, "trained": len(state.models)},
+        "quality": dict(quality.fact.metrics) if quality else {},  # type: ignore[union-attr]
+        "work": [
+            {"run": run, "work": began.fact.work, "since": began.at}  # type: ignore[union-attr]
+            for run, began in state.running.items()
+        ],
+        "knobs": {
+            name: knobs.value(name, now)
+            for name in knobs.catalogue
+            if knobs.catalogue[name].per is None and knobs.value(name, now) != knobs.catalogue[name].default
+        },
+        "signals": dict(looked.fact.values) if looked else {},  # type: ignore[union-attr]
+        "looked_at": looked.at if looked else None,
+        "alerts": [
+            {"key": key, "since": raised.at, "severity": raised.fact.severity, "message": raised.fact.message}  # type: ignore[union-attr]
+            for key, raised in state.alerts.items()
+        ],
+        "decisions": decisions(log, limit=5),
+    }
+
+
+def decisions(
+    log: Log, rule: str | None = None, since: Instant | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """What looks concluded, promotions and rule files among them; the newest last."""
+    kinds = ["decision-made", "model-promoted", "challenger-kept", "rules-loaded", "rules-refused"]
+    found = [
+        told
+        for recorded in log.read(kinds=kinds)
+        if (since is None or recorded.at >= since)
+        and (told := _told(recorded))
+        and rule in (None, told["rule"])
+    ]
+    return found if limit is None else found[-limit:]
+
+
+def models(state: LoopState, log: Log) -> list[dict[str, Any]]:
+    """Every model version with what it learned from and how it was received."""
+    received: dict[int, str] = {}
+    for recorded in log.read(kinds=["model-promoted", "challenger-kept"]):
+        match recorded.fact:
+            case ModelPromoted(model=model, proven=proven, because=because):
+                received[model] = f"{'proven' if proven else 'unproven'}: {because}"
+            case ChallengerKept(model=model, because=because):
+                received[model] = f"not promoted: {because}"
+            case _:
+                pass
+    at = {r.fact.model: r.at for r in log.read(kinds=["model-trained"]) if isinstance(r.fact, ModelTrained)}
+    return [
+        {
+            "version": version,
+            "alias": "champion"
+            if version == state.champion
+            else "challenger"
+            if version == state.challenger
+            else "",
+            "trained_at": at[version],
+            "rows": fact.rows,
+            "labels_up_to": fact.labels_up_to,
+            "snapshot": fact.snapshot,
+            "seconds": fact.seconds,
+            "tracking": fact.tracking,
+            "received": received.get(version, "not judged yet"),
+        }
+        for version, fact in state.models.items()
+    ]
+
+
+def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = None) -> dict[str, Any]:
+    """From a model version to its snapshot, labels, answers, batches, decisions and rule file.
+
+    `most` bounds how many labels are listed one by one (None: all). Raises NotFound.
+    """
+    trained = _find(log, "model-trained", lambda fact: fact.model == version)
+    if trained is None:
+        raise NotFound(f"there is no model version {version}; `flyball model ls` lists them")
+    fact: Any = trained.fact
+    began: Any = _find(log, "run-began", lambda run: run.run == fact.run)
+    labelled = items.labelled(fact.labels_up_to).table
+    held = set(fact.held_out)
+    used = [row for row in range(len(labelled)) if labelled["item"][row] not in held]
+    batches = {str(b) for row in used if (b := labelled["batch"][row]) is not None}
+    settled = _settled(
+        log, {int(labelled["seq"][row]) for row in used if labelled["source"][row] == "answers"}
+    )
+    answers = _answers(log, {seq for label in settled.values() for seq in label.answers})
+    released = _released(log, batches)
+    wanted = {batch.decision for batch in released if batch.decision is not None}
+    decided = [_told(r) for r in log.read(kinds=["decision-made"]) if r.seq in wanted]
+    rules = [
+        {"digest": r.fact.digest, "name": r.fact.name, "from": r.at}
+        for r in log.read(kinds=["rules-loaded"])
+        if isinstance(r.fact, RulesLoaded) and r.fact.digest == began.fact.pins.rules
+    ]
+    return {
+        "model": version,
+        "trained_at": trained.at,
+        "tracking": fact.tracking,
+        "because": began.fact.because,
+        "pins": {
+            "labels_up_to": began.fact.pins.labels_up_to,
+            "config": began.fact.pins.config,
+            "rules": began.fact.pins.rules,
+            "code": began.fact.pins.code,
+            "seed": began.fact.pins.seed,
+            **dict(began.fact.pins.more),
+        },
+        "snapshot": {"sha256": fact.snapshot, "rows": fact.rows},
+        "rule_file": rules[-1] if rules else None,
+        "labels": {
+            "by_source": dict(Counter(str(labelled["source"][row]) for row in used)),
+            "by_class": dict(Counter(str(labelled["label"][row]) for row in used)),
+            "held_out": len(held),
+        },
+        "annotators": dict(Counter(answer.annotator for answer in answers.values())),
+        "batches": [
+            {
+                "batch": b.batch,
+                "items": len(b.items),
+                "sampler": b.sampler,
+                "rules": b.rules,
+                "decision": b.decision,
+            }
+            for b in released
+        ],
+        "decisions": decided,
+        "rows": [_row(labelled, row, settled, answers) for row in used[:most]],
+    }
+
+
+def _row(
+    labelled: Any, row: int, settled: Mapping[int, LabelSettled], answers: Mapping[int, AnswerGiven]
+) -> Any:
+    seq = int(labelled["seq"][row])
+    label = settled.get(seq)
+    return {
+        "item": labelled["item"][row],
+        "label": labelled["label"][row],
+        "source": labelled["source"][row],
+        "settled": seq,
+        "batch": labelled["batch"][row],
+        "answers": [
+            {"answer": position, "annotator": answers[position].annotator, "label": answers[position].label}
+            for position in (label.answers if label else ())
+            if position in answers
+        ],
+    }
+
+
+def _told(recorded: Recorded) -> dict[str, Any]:
+    told: dict[str, Any] = {"seq": recorded.seq, "at": recorded.at}
+    match recorded.fact:
+        case DecisionMade() as fact:
+            told |= {
+                "rule": fact.rule,
+                "verdict": fact.verdict,
+                "because": fact.because,
+                "changes": [dict(change) for change in fact.changes],
+                "live": fact.live,
+                "overruled_by": fact.overruled_by,
+                "about": fact.about,
+                "rules": fact.rules,
+                "values": dict(fact.values),
+                "due": fact.due,
+            }
+        case ModelPromoted() as fact:
+            change = {"do": "promote", "from": fact.before, "to": fact.model}
+            told |= {"rule": "promotion", "verdict": "proven" if fact.proven else "unproven", "live": True}
+            told |= {"because": fact.because, "changes": [change], "values": dict(fact.compared)}
+        case ChallengerKept() as fact:
+            told |= {
+                "rule": "promotion",
+                "verdict": "kept the champion",
+                "because": fact.because,
+                "live": True,
+            }
+            told |= {"changes": [], "values": dict(fact.compared)}
+        case RulesLoaded() as fact:
+            told |= {
+                "rule": "rule-file",
+                "verdict": "loaded",
+                "because": f"{fact.name} took effect",
+                "live": True,
+            }
+            told |= {"changes": [], "values": {}, "rules": fact.digest}
+        case RulesRefused() as fact:
+            told |= {
+                "rule": "rule-file",
+                "verdict": "refused",
+                "because": "; ".join(fact.problems),
+                "live": False,
+            }
+            told |= {"changes": [], "values": {}, "rules": fact.digest}
+        case _:
+            pass
+    return told
+
+
+def _running(log: Log) -> dict[str, Any]:
+    last: Recorded | None = None
+    for recorded in log.read(kinds=["loop-started", "loop-stopped"]):
+        last = recorded
+    match last:
+        case Recorded(fact=LoopStarted(clock=clock), at=at):
+            return {"running": True, "since": at, "clock": clock}
+        case Recorded(fact=LoopStopped(because=because), at=at):
+            return {"running": False, "since": at, "because": because}
+        case _:
+            return {"running": False, "since": None, "because": "it was never started"}
+
+
+def _last(log: Log, kind: str) -> Recorded | None:
+    last = None
+    for recorded in log.read(kinds=[kind]):
+        last = recorded
+    return last
+
+
+def _find(log: Log, kind: str, matches: Any) -> Recorded | None:
+    return next((recorded for recorded in log.read(kinds=[kind]) if matches(recorded.fact)), None)
+
+
+def _settled(log: Log, wanted: set[int]) -> dict[int, LabelSettled]:
+    found = log.read(kinds=["label-settled"]) if wanted else ()
+    return {r.seq: r.fact for r in found if r.seq in wanted and isinstance(r.fact, LabelSettled)}
+
+
+def _answers(log: Log, wanted: set[Position]) -> dict[int, AnswerGiven]:
+    found = log.read(kinds=["answer-given"]) if wanted else ()
+    return {r.seq: r.fact for r in found if r.seq in wanted and isinstance(r.fact, AnswerGiven)}
+
+
+def _released(log: Log, wanted: set[str]) -> list[BatchReleased]:
+    found: Iterable[Recorded] = log.read(kinds=["batch-released"]) if wanted else ()
+    return [r.fact for r in found if isinstance(r.fact, BatchReleased) and r.fact.batch in wanted]
