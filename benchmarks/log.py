@@ -19,7 +19,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,10 @@ def measure(place: Path, events: int, batch: int, rounds: int) -> dict[str, Any]
     ours: list[Timing] = []
     theirs: list[Timing] = []
     for number in range(rounds):
-        commits = [
-            _commit(range(start, start + batch))
-            for start in range(number * events, (number + 1) * events, batch)
-        ]
+        starts = range(number * events, (number + 1) * events, batch)
+        commits = (_commit(range(start, start + batch)) for start in starts)
         ours.append(_timed(lambda commit: store.log.append(commit, 1.8e9), commits))
-        theirs.append(_timed(bare.write, [bare.rows(batch) for _ in commits]))
+        theirs.append(_timed(bare.write, (bare.rows(batch) for _ in starts)))
     read, verified = _reading(store)
     store.close()
     return {
@@ -112,14 +110,14 @@ class Timing:
         self.cpu = cpu
 
 
-def _timed(write: Callable[[Any], Any], batches: Sequence[Any]) -> Timing:
-    seconds = []
-    cpu = time.process_time()
+def _timed(write: Callable[[Any], Any], batches: Iterable[Any]) -> Timing:
+    seconds, cpu = [], 0.0
     for each in batches:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         write(each)
         seconds.append(time.perf_counter() - start)
-    return Timing(seconds, time.process_time() - cpu)
+        cpu += time.process_time() - busy
+    return Timing(seconds, cpu)
 
 
 def _summary(rounds: Sequence[Timing], events: int) -> dict[str, float]:

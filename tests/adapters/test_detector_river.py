@@ -30,14 +30,17 @@ def fired(detector: Detector, fed: list[float]) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("name", "places"), [("adwin", [1055]), ("page-hinkley", [1064]), ("cusum", [1036])])
+@pytest.mark.parametrize(("name", "places"), [("adwin", [1055]), ("page-hinkley", [1045]), ("cusum", [1014])])
 def test_a_rise_is_found_at_exactly_these_places(name: str, places: list[int]) -> None:
     assert fired(MAKERS[name](), values())[:1] == places
 
 
 @pytest.mark.parametrize(
     ("ours", "rivers"),
-    [(adwin(), ADWIN()), (page_hinkley(), PageHinkley(delta=0.05, threshold=15.0, mode="up"))],
+    [
+        (adwin(), ADWIN()),  # type: ignore[no-untyped-call]
+        (page_hinkley(), PageHinkley(delta=0.05, threshold=15.0, mode="up")),
+    ],
     ids=["adwin", "page-hinkley"],
 )
 def test_copying_changes_nothing_in_what_river_finds(
@@ -45,22 +48,20 @@ def test_copying_changes_nothing_in_what_river_finds(
 ) -> None:
     found = []
     for place, value in enumerate(values()):
-        rivers.update(value)
+        rivers.update(value)  # type: ignore[no-untyped-call]
         if rivers.drift_detected:
             found.append(place)
     assert fired(ours, values()) == found
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_asking_twice_from_the_same_state_gives_the_same_answer(make: Callable[[], Detector]) -> None:
+def test_a_detector_fed_the_same_values_again_goes_on_as_the_first(make: Callable[[], Detector]) -> None:
     detector = make()
-    for value in values()[:1100]:
+    for value in values()[:1030]:
         detector = detector.seen(value)
-    rest = values()[1100:]
-    assert fired(detector, rest) == fired(detector, rest)
-    assert (
-        fired(make(), values()[:1100] + rest)[-1:] == [1100 + place for place in fired(detector, rest)][-1:]
-    )
+    rest = values()[1030:]
+    once, twice = fired(detector, rest), fired(detector, rest)
+    assert once == twice == [place - 1030 for place in fired(make(), values()) if place >= 1030]
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

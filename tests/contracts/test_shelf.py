@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -56,20 +55,24 @@ TRAINED = Trained(
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shelf]]:
-    """A maker of empty shelves. A new MLflow database takes seconds, so all of this module share one."""
-    store = str(tmp_path_factory.mktemp("mlflow"))
-    names = (f"loop-{number}" for number in itertools.count())
-    made = {
-        "memory": MemoryShelf,
-        "mlflow": lambda: MlflowShelf(next(names), store, lambda digest: f"segments/{digest}.parquet"),
-    }
-    yield lambda kind: made[kind]()
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A new database takes seconds, so all shelves of this module share one."""
+    return str(tmp_path_factory.mktemp("mlflow"))
 
 
-@pytest.fixture(params=["memory", "mlflow"])
-def shelf(request: pytest.FixtureRequest, new: Callable[[str], Shelf]) -> Shelf:
-    return new(request.param)
+def new_in_memory(store: str, loop: str) -> Shelf:
+    return MemoryShelf()
+
+
+def new_on_mlflow(store: str, loop: str) -> Shelf:
+    return MlflowShelf(loop, store, lambda digest: f"segments/{digest}.parquet")
+
+
+@pytest.fixture(params=[new_in_memory, new_on_mlflow], ids=["memory", "mlflow"])
+def shelf(request: pytest.FixtureRequest, mlflow_store: str) -> Shelf:
+    """An empty shelf: each test has a loop of its own."""
+    new: Callable[[str, str], Shelf] = request.param
+    return new(mlflow_store, digest_of(request.node.name.encode())[:8])
 
 
 def another(word: str) -> Trained:

@@ -28,7 +28,7 @@ def fired(values: Floats, detector: Cusum | None = None) -> list[int]:
 
 
 def test_a_rise_of_the_error_is_seen_at_a_known_place() -> None:
-    assert fired(errors(0.1, 0.4, seed=3))[0] == 1029
+    assert fired(errors(0.1, 0.4, seed=3))[0] == 1030
 
 
 def test_the_beginning_of_the_rise_is_told() -> None:
@@ -49,12 +49,17 @@ def test_a_rise_is_seen_within_two_hundred_labels_and_seldom_cried_before() -> N
 
 def test_labels_that_are_hard_by_choice_raise_no_alarm() -> None:
     rng = np.random.default_rng(0)
-    expected = np.concatenate([rng.uniform(0, 0.1, 2000), rng.uniform(0.3, 0.5, 2000)])
+    expected = np.concatenate([rng.uniform(0.05, 0.25, 2000), rng.uniform(0.3, 0.5, 2000)])
     assert fired((rng.random(4000) < expected) - expected) == []
 
 
 def test_a_fall_of_the_error_is_no_alarm() -> None:
     assert fired(errors(0.4, 0.05, seed=0)) == []
+
+
+def test_one_error_after_a_long_row_without_any_is_no_alarm() -> None:
+    assert fired(np.concatenate([np.zeros(5000), np.ones(1), np.zeros(100)])) == []
+    assert fired(np.concatenate([np.zeros(5000), np.ones(5)])) != []
 
 
 def test_after_an_alarm_the_detector_begins_anew() -> None:

@@ -38,7 +38,7 @@ def test_windows_of_one_world_raise_hardly_an_alarm(reference: int, recent: int)
         moved = features_moved(a_window(reference, seed), a_window(recent, 1000 + seed), FEATURES)
         assert moved.share is not None
         shares.append(moved.share)
-    assert np.mean(shares) < 0.02
+    assert np.mean(shares) < 0.03
 
 
 def test_the_feature_that_moved_is_named_and_the_others_are_not() -> None:

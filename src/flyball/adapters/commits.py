@@ -79,6 +79,8 @@ def plan(
     _refuse_clashes(drafts, standing, now)
     at = micros(now) if head.seq == START else max(head.at, micros(now))
     stands = dict(standing)
+    salts = salt(SALT_BYTES * len(drafts))
+    last: Head | Link = head
     receipts: list[Receipt] = []
     links: list[Link] = []
     facts: list[Recorded] = []
@@ -86,8 +88,8 @@ def plan(
         if each.key is not None and (first := stands.get(each.key)):
             receipts.append(_receipt(first, new=False))
             continue
-        link = _sealed(head, at, salt(SALT_BYTES), each)
-        head = Head(link.seq, link.at, link.hash)
+        start = SALT_BYTES * len(links)
+        last = link = _sealed(last, at, salts[start : start + SALT_BYTES], each)
         links.append(link)
         receipts.append(_receipt(link, new=True))
         facts.append(Recorded(link.seq, receipts[-1].at, each.draft.fact))
@@ -110,6 +112,9 @@ _Said = tuple[str, bytes | None, bytes | None]
 
 
 def _refuse_clashes(drafts: Sequence[Written], standing: Mapping[bytes, Link], now: Instant) -> None:
+    keys = [each.key for each in drafts if each.key is not None]
+    if not standing and len(set(keys)) == len(keys):
+        return
     said: dict[bytes, _Said] = {key: (link.kind, link.body, link.raw) for key, link in standing.items()}
     contested: list[Contested] = []
     for each in drafts:
@@ -136,7 +141,7 @@ def _same(first: _Said, other: _Said) -> bool:
     return first[:2] == other[:2]
 
 
-def _sealed(head: Head, at: int, salt: bytes, each: Written) -> Link:
+def _sealed(head: Head | Link, at: int, salt: bytes, each: Written) -> Link:
     draft = each.draft
     return seal(
         head,

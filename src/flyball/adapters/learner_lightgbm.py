@@ -109,7 +109,7 @@ class LightgbmLearner:
         """
         classes, target = class_codes(labels)
         coding = Coding.learned(table, features)
-        settings = self._settings(len(labels), len(classes), seed)
+        settings = self.settings(len(labels), len(classes), seed)
         categories = [place for place, each in enumerate(features) if each.kind == "category"]
         try:
             data = lgb.Dataset(
@@ -138,7 +138,7 @@ class LightgbmLearner:
             raise damaged(KIND, str(problem)) from problem
         return LightgbmModel(classes, coding, booster, self.parameters.get("num_threads", 0))
 
-    def _settings(self, rows: int, classes: int, seed: int) -> dict[str, Any]:
+    def settings(self, rows: int, classes: int, seed: int) -> dict[str, Any]:
         """LightGBM's parameters: defaults, what follows the number of rows, the user's, what is fixed."""
         kinds = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
         return {

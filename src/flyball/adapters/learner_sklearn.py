@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flyball.core.learning.coding import Coding, Dense, class_codes, with_gaps
+from flyball.core.learning.coding import Dense, Gappy, class_codes
 from flyball.core.learning.envelope import damaged, pack, unpack
 from flyball.core.table import Column, Feature, Table
 from flyball.errors import BadUsage, LearnerFailed
@@ -32,14 +32,14 @@ class SklearnModel:
 
     name: str
     classes: tuple[str, ...]
-    coding: Coding | Dense
+    coding: Gappy | Dense
     estimator: Any
 
     def scores(self, table: Table) -> npt.NDArray[np.float64]:
         """Class probabilities, shape (rows, classes). Raises LearnerFailed, also when they are none."""
         if not len(table):
             return np.zeros((0, len(self.classes)))
-        matrix = _matrix(self.coding, table)
+        matrix = self.coding.matrix(table)
         try:
             found = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
         except Exception as problem:
@@ -84,9 +84,8 @@ class SklearnLearner:
         """Train from scratch. What the estimator raises comes out as LearnerFailed, with its name."""
         classes, target = class_codes(labels)
         estimator = self._estimator(seed)
-        kind = Coding if _allows_gaps(estimator) else Dense
-        coding = kind.learned(table, features)
-        matrix = _matrix(coding, table)
+        coding = (Gappy if _allows_gaps(estimator) else Dense).learned(table, features)
+        matrix = coding.matrix(table)
         weighed = weights is not None and "sample_weight" in inspect.signature(estimator.fit).parameters
         try:
             estimator.fit(matrix, target, **({"sample_weight": weights} if weighed else {}))
@@ -120,10 +119,6 @@ class SklearnLearner:
             return make(**{**self.parameters, **chance})
         except Exception as problem:
             raise BadUsage(f"`{self.name}` cannot be made: {type(problem).__name__}: {problem}") from problem
-
-
-def _matrix(coding: Coding | Dense, table: Table) -> npt.NDArray[np.float64]:
-    return coding.matrix(table) if isinstance(coding, Dense) else with_gaps(coding, table)
 
 
 def _allows_gaps(estimator: Any) -> bool:

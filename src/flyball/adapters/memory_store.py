@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flyball.adapters.commits import Clash, Plan, Salt, not_held, plan, written
 from flyball.adapters.memory_items import MemoryItems
@@ -94,7 +94,7 @@ class MemoryLog:
         return Head(last.seq, last.at, last.hash)
 
     def _link(self, seq: Position) -> Link:
-        return replace(self._links[seq - 1], body=canonical(body_of(self._facts[seq - 1].fact)))
+        return self._links[seq - 1]._replace(body=canonical(body_of(self._facts[seq - 1].fact)))
 
     def _seqs(self, after: Position, kinds: Sequence[str] | None) -> Iterable[Position]:
         if kinds is None:
@@ -106,7 +106,7 @@ class MemoryLog:
         for link, recorded in zip(planned.links, planned.facts, strict=True):
             self._facts.append(recorded)
             # The bytes come from the fact again when they are asked for: half the memory.
-            self._links.append(replace(link, body=None))
+            self._links.append(link._replace(body=None))
             self._of_kind.setdefault(link.kind, []).append(link.seq)
             if link.event_id is not None:
                 self._named[link.key] = link.seq

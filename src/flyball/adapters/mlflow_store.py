@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
@@ -21,6 +22,7 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -78,7 +80,9 @@ class MlflowStore:
         """The bytes of an artifact."""
         from mlflow.artifacts import download_artifacts
 
-        return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.uri)).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            file = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self.uri)
+            return Path(file).read_bytes()
 
     @property
     def _artifacts(self) -> str | None:
@@ -110,7 +114,7 @@ def reachable(uri: str) -> Iterator[None]:
     except Exception as problem:
         # MLflow lets errors of SQLAlchemy, requests and the file system through as they are.
         reason = str(problem).strip().partition("\n")[0]
-        raise Unreachable(f"MLflow at {_shown(uri)} does not answer: {reason}") from problem
+        raise Unreachable(f"MLflow at {_shown(uri)} cannot be used: {reason}") from problem
 
 
 def _shown(uri: str) -> str:

@@ -31,8 +31,7 @@ def read(content: bytes, name: str, catalogue: Catalogue) -> tuple[Ruleset, tupl
     was written, and no object is ever made from a tag.
     """
     if len(content) > LARGEST:
-        size = f"{len(content) / 1e6:.1f} MB; a rule file has at most {LARGEST / 1e6:g} MB"
-        raise BadFile([Problem("R001", size, name)])
+        raise BadFile([Problem("R001", f"larger than {LARGEST / 1e6:g} MB, and no rule file is", name)])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -93,10 +93,17 @@ class MlflowShelf:
         client.set_terminated(run, "FINISHED", end_time=_milliseconds(trained.ended))
         if not client.search_registered_models(f"name = '{self._loop}'", max_results=1):
             client.create_registered_model(self._loop)
-        # Without a server, MLflow would look for `models:/ID` in the store that its global state names.
-        source = f"models:/{model.model_id}" if self._store.is_server else str(model.artifact_location)
         tags = {PINS: trained.pins, SNAPSHOT: trained.snapshot, CONTENT: digest_of(trained.content)}
-        return client.create_model_version(self._loop, source, run, tags=tags, await_creation_for=0)
+        # Without a server, MLflow would look for the model in the store that its global state names.
+        server = self._store.is_server
+        return client.create_model_version(
+            self._loop,
+            source=f"models:/{model.model_id}" if server else str(model.artifact_location),
+            run_id=run,
+            tags=tags,
+            await_creation_for=0,
+            model_id=str(model.model_id) if server else None,
+        )
 
     def _run(self, client: MlflowClient, trained: Trained) -> Run:
         """The run of these pins: a new one, or the one that a process left behind when it ended."""
@@ -123,7 +130,8 @@ class MlflowShelf:
                 client.log_model_artifacts(model_id, folder)
             client.set_logged_model_tags(model_id, {PINS: trained.pins, SNAPSHOT: trained.snapshot})
             client.finalize_logged_model(model_id, "READY")
-        if model_id not in [each.model_id for each in run.outputs.model_outputs]:
+        known = run.outputs.model_outputs if run.outputs is not None else []
+        if model_id not in [each.model_id for each in known]:
             client.log_outputs(name, [LoggedModelOutput(model_id, step=0)])
         return model
 

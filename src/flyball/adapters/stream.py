@@ -10,7 +10,7 @@ import pandas as pd
 
 from flyball.adapters import stream_files, stream_python
 from flyball.adapters.stream_columns import Layout, Rows, lay_out, rows_of
-from flyball.adapters.stream_lazy import LazyStream
+from flyball.adapters.stream_lazy import LazyStream, LazyTruth
 from flyball.adapters.stream_table import TableStream, TableTruth, mistakes, remarks
 from flyball.core.ids import Instant
 from flyball.errors import BadFile, BadStream
@@ -73,7 +73,7 @@ def _lazy(source: stream_python.Source, given: Iterator[Any], settings: Settings
         return stream_python.frames(again, settings)
 
     stream = LazyStream(make, layout, settings.start.labelled)
-    truth = None if rows.truth is None else stream
+    truth = None if rows.truth is None else LazyTruth(make, layout)
     return OpenedStream(stream, truth, _classes(rows, settings), _start(rows, settings), None, notes)
 
 

@@ -25,11 +25,12 @@ Known = tuple[Instant, int, str, str]
 
 
 class LazyStream:
-    """Rows from an iterator in order of time, their labels as they become known, and what is true of them.
+    """Rows from an iterator in order of time, and their labels as they become known.
 
     `make` begins the rows anew and must give the same ones each time: after a restart, and for a
     cursor behind what is still kept, they are read again from the first. The iterator is read ahead
-    of the loop's time, so it may not wait for anything. What it gives wrong raises BadStream.
+    of the loop's time, so it may not wait for anything. What it gives wrong raises BadStream, and so does
+    each later question until it gives the rows right.
     """
 
     def __init__(self, make: Callable[[], Iterator[pd.DataFrame]], layout: Layout, free: int = 0) -> None:
@@ -37,7 +38,6 @@ class LazyStream:
         self._layout = layout
         self._free = free
         self._lock = threading.RLock()
-        self._truth: dict[str, str | None] = {}
         self._begin()
 
     @property
@@ -48,6 +48,7 @@ class LazyStream:
     def arrivals(self, cursor: int, until: Instant, limit: int) -> tuple[Table, int]:
         """Items from row `cursor` on with a time up to `until`, and the next cursor."""
         with self._lock:
+            self._whole()
             self._seek(cursor)
             while self._buffered < limit and self._newest <= until and self._more():
                 pass
@@ -62,6 +63,7 @@ class LazyStream:
         No further than may be read ahead of the items that were taken.
         """
         with self._lock:
+            self._whole()
             self._seek_label(cursor)
             while self._known_from == cursor and len(self._known) < limit and self._learn(until):
                 pass
@@ -72,6 +74,7 @@ class LazyStream:
     def next_at(self, cursor: int, labels_cursor: int) -> Instant | None:
         """When the next item or label comes; None at the end."""
         with self._lock:
+            self._whole()
             self._seek_label(labels_cursor)
             self._seek(cursor)
             if not self._waiting:
@@ -81,12 +84,13 @@ class LazyStream:
             labels = [self._known[0]] if self._known else self._due[:1]
             return min([*coming, *(at for at, *_ in labels)], default=None)
 
-    def of(self, items: Sequence[ItemId]) -> Column:
-        """The true labels of items that were read, as text."""
-        with self._lock:
-            return texts(self._truth.get(item) for item in items)
+    def _whole(self) -> None:
+        """Begin again where reading broke off: rows may have been lost there."""
+        if self._broken:
+            self._begin()
 
     def _begin(self) -> None:
+        self._broken = True
         self._frames = self._make()
         self._waiting: deque[Table] = deque()
         self._from = self._buffered = 0
@@ -98,15 +102,20 @@ class LazyStream:
         self._done = False
         self._more()
         self._nothing = self._waiting[0].take(slice(0, 0)) if self._waiting else Table({})
+        self._broken = False
 
     def _more(self) -> bool:
         """Read the next rows. False at the end."""
-        frame = next(self._frames, None)
-        if frame is None:
-            self._done = True
-            return False
         read = self._from + self._buffered
-        rows = self._rows(frame, read)
+        try:
+            frame = next(self._frames, None)
+            if frame is None:
+                self._done = True
+                return False
+            rows = self._rows(frame, read)
+        except BadStream:
+            self._broken = True
+            raise
         self._waiting.append(rows.items)
         self._buffered += len(rows)
         self._newest = float(rows.items["time"][-1])
@@ -117,9 +126,6 @@ class LazyStream:
         ):
             heapq.heappush(self._due, (float(at), read + row, item, label))
         self._seen.update(rows.items["item"])
-        if rows.truth is not None:
-            for item, label in zip(rows.items["item"], rows.truth, strict=True):
-                self._truth.setdefault(item, label)
         return True
 
     def _rows(self, frame: pd.DataFrame, read: int) -> Rows:
@@ -169,6 +175,44 @@ class LazyStream:
             if self._done or self._newest > until or self._buffered >= AHEAD:
                 return False
             self._more()
+
+
+class LazyTruth:
+    """The true labels of an iterator's items, from a reading of its own.
+
+    Items are looked for as far as it takes, so ask for such as have arrived; None for one that never comes.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[pd.DataFrame]], layout: Layout) -> None:
+        self._make = make
+        self._frames = make()
+        self._layout = layout
+        self._read = 0
+        self._label: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def of(self, items: Sequence[ItemId]) -> Column:
+        """The true labels of these items, as text."""
+        with self._lock:
+            while any(item not in self._label for item in items):
+                try:
+                    frame = next(self._frames, None)
+                except BadStream:
+                    self._frames, self._read = self._make(), 0
+                    raise
+                if frame is None:
+                    break
+                self._take(frame)
+            return texts(self._label.get(item) for item in items)
+
+    def _take(self, frame: pd.DataFrame) -> None:
+        problems: list[Problem] = []
+        bare = Layout(self._layout.settings, ())
+        rows = rows_of(frame.reindex(columns=bare.columns), bare, self._read, problems)
+        self._read += len(rows)
+        if rows.truth is not None:
+            for item, label in zip(rows.items["item"], rows.truth, strict=True):
+                self._label.setdefault(item, label)
 
 
 def _table(labels: Sequence[Known]) -> Table:

@@ -112,25 +112,33 @@ def _guarded(given: Iterator[Any], name: str) -> Iterator[Any]:
 
 
 def _chunks(given: Iterator[Any], name: str) -> Iterator[pd.DataFrame]:
+    """Rows, frames and tables as frames of at least CHUNK rows, but for the last."""
     rows: list[Mapping[str, Any]] = []
+    parts: list[pd.DataFrame] = []
     for each in given:
         match each:
             case Mapping():
                 rows.append(each)
             case Table() | pd.DataFrame():
-                if rows:
-                    yield pd.DataFrame(rows)
-                    rows = []
-                yield _frame(each)
+                parts.extend(_framed(rows))
+                rows = []
+                parts.append(_frame(each))
             case _:
-                raise BadStream(
-                    f"{name} gives {type(each).__name__} where a row, a frame or a table was expected"
-                )
-        if len(rows) >= CHUNK:
-            yield pd.DataFrame(rows)
-            rows = []
-    if rows:
-        yield pd.DataFrame(rows)
+                kind = type(each).__name__
+                raise BadStream(f"{name} gives {kind} where a row, a frame or a table was expected")
+        if len(rows) + sum(map(len, parts)) >= CHUNK:
+            yield _joined([*parts, *_framed(rows)])
+            rows, parts = [], []
+    if rows or parts:
+        yield _joined([*parts, *_framed(rows)])
+
+
+def _framed(rows: list[Mapping[str, Any]]) -> list[pd.DataFrame]:
+    return [pd.DataFrame(rows)] if rows else []
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
 def _frame(given: Table | pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import hmac
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flyball.core.ids import START, Instant, Position
 
@@ -20,7 +21,7 @@ SALT_BYTES = 16
 _DOMAIN = b"ev1"
 _LENGTH = struct.Struct(">Q").pack
 #: The first four parts, each with its length in front: 32 bytes, two numbers of 8, 32 bytes.
-_FIXED = struct.Struct(">Q32sQqQqQ32s")
+_FIXED = struct.Struct(">Q32sQqQqQ32s").pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class Head:
     hash: bytes = GENESIS
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One fact as the chain sees it.
 
     `at` is in microseconds since 1970-01-01 UTC, `key` is what `key_of` gives. `body` is the canonical
@@ -89,11 +89,14 @@ def key_of(source: str, name: str | Position) -> bytes:
 
 def commitment_of(salt: bytes, body: bytes, raw: bytes | None) -> bytes:
     """What the chain keeps of the bytes; without the salt they cannot be guessed from it."""
-    return hmac.digest(salt, _framed(body) if raw is None else _framed(body, raw), "sha256")
+    framed = _LENGTH(len(body)) + body
+    if raw is not None:
+        framed += _LENGTH(len(raw)) + raw
+    return hmac.digest(salt, framed, "sha256")
 
 
 def seal(
-    head: Head,
+    head: Head | Link,
     at: int,
     salt: bytes,
     *,
@@ -121,15 +124,15 @@ def verify(links: Iterable[Link], head: Head | None = None) -> tuple[Break, ...]
     It finds each edit, deletion, insertion and exchange, also of bytes that were not erased. A tail
     that was cut off, and a chain written anew as a whole, show only against a head kept elsewhere.
     """
-    before = head or Head()
+    before: Head | Link = head or Head()
     found: list[Break] = []
     for link in links:
         found.extend(Break(link.seq, what) for what in _faults(before, link))
-        before = Head(link.seq, link.at, link.hash)
+        before = link
     return tuple(found)
 
 
-def _faults(before: Head, link: Link) -> Iterable[str]:
+def _faults(before: Head | Link, link: Link) -> Iterable[str]:
     if link.seq != before.seq + 1:
         yield f"it follows {before.seq}: facts between them are missing, or stand twice"
     if before.seq and link.at < before.at:
@@ -151,7 +154,7 @@ def _faults(before: Head, link: Link) -> Iterable[str]:
 def _hash(
     prev: bytes, seq: int, at: int, key: bytes, kind: str, item: str, schema: str, commitment: bytes
 ) -> bytes:
-    fixed = _FIXED.pack(len(prev), prev, 8, seq, 8, at, len(key), key)
+    fixed = _FIXED(len(prev), prev, 8, seq, 8, at, len(key), key)
     rest = _framed(kind.encode(), item.encode(), schema.encode(), commitment)
     return hashlib.sha256(_DOMAIN + fixed + rest).digest()
 
@@ -161,4 +164,4 @@ def _number(value: int) -> bytes:
 
 
 def _framed(*parts: bytes) -> bytes:
-    return b"".join([_LENGTH(len(part)) + part for part in parts])
+    return b"".join([piece for part in parts for piece in (_LENGTH(len(part)), part)])

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from flyball.core.facts import KnobTurned
 from flyball.core.ids import Instant
@@ -23,8 +24,7 @@ PERSON = "person:"
 SAFE = "hold:@safe"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A knob, or a knob of one annotator or rule.
 
     >>> str(Target("annotator.weight", "ana"))
@@ -89,8 +89,10 @@ class KnobState:
         layers = tuple(layer for layer in self.turned.get(target, ()) if layer.name != fact.layer)
         if fact.to is not None:
             layers += (Layer(fact.layer, fact.to, fact.because, fact.by, fact.priority, fact.until),)
-        turned = {each: kept for each, kept in self.turned.items() if each != target}
-        return replace(self, turned={**turned, target: layers} if layers else turned)
+        turned = {**self.turned, target: layers}
+        if not layers:
+            del turned[target]
+        return KnobState(self.settings, self.catalogue, turned)
 
     def value(self, name: str, now: Instant, about: str | None = None) -> Value:
         """A knob's value in force. An unknown name raises NotFound."""
@@ -123,6 +125,17 @@ class KnobState:
         first = default if best is None else best
         return (replace(first, in_force=True), *rest, *([] if best is None else [default]))
 
+    def above(self, target: Target, hold: str | None, priority: int, now: Instant) -> Layer | None:
+        """The hold that lies, or would lie, above a base (None) or above a hold of this name and priority."""
+        others = [
+            each
+            for each in self._of(target)
+            if each.name.startswith(HOLD) and each.name != hold and (each.until is None or now < each.until)
+        ]
+        top = _highest(others)
+        covers = top is not None and (hold is None or top._height() >= (1, priority))
+        return top if covers else None
+
     def layer(self, target: Target, name: str) -> Layer | None:
         """One layer of a knob by its name, if it is on."""
         return next((each for each in self.turned.get(target, ()) if each.name == name), None)
@@ -142,17 +155,22 @@ class KnobState:
                     yield target, layer
 
     def values(self, now: Instant) -> dict[str, Value]:
-        """Every knob of the loop with its value in force."""
-        return {name: self.value(name, now) for name, knob in self.catalogue.items() if knob.per is None}
+        """Every knob with its value in force; as knob@annotator for those an annotator has of their own."""
+        loop = {name: self.value(name, now) for name, knob in self.catalogue.items() if knob.per != "rule"}
+        own = [each for each in self.turned if each.about is not None and each.knob in loop]
+        return loop | {str(each): self.value(each.knob, now, each.about) for each in own}
 
     def _of(self, target: Target) -> tuple[Layer, ...]:
         own = self.turned.get(target, ())
         return own if target.about is None else self.turned.get(Target(target.knob), ()) + own
 
     def _top(self, target: Target, now: Instant, *, people: bool) -> Value:
+        layers = self._of(target)
+        if not layers:
+            return self._default(target.knob)
         live = [
             each
-            for each in self._of(target)
+            for each in layers
             if (each.until is None or now < each.until) and (people or not each.name.startswith(PERSON))
         ]
         best = _highest(live)
@@ -189,7 +207,8 @@ def _number_fault(knob: Knob, value: object) -> str:
     whole = "whole numbers " if knob.kind == "integer" and isinstance(value, float) else ""
     low = "-inf" if knob.low is None else f"{knob.low:.12g}"
     high = "inf" if knob.high is None else f"{knob.high:.12g}"
-    allowed = f"`{knob.name}` is {whole}{low} to {high} {knob.unit}".rstrip()
+    unit = "" if knob.unit == "share" else knob.unit
+    allowed = f"`{knob.name}` is {whole}{low} to {high} {unit}".rstrip()
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return f"{allowed}; {value!r} is not"
     inside = float(low) <= value <= float(high)
@@ -198,12 +217,14 @@ def _number_fault(knob: Knob, value: object) -> str:
 
 def _highest(layers: list[Layer]) -> Layer | None:
     """The top layer. Of people and bases the one set last counts, of equal holds the one set first."""
+    if len(layers) < 2:
+        return layers[0] if layers else None
 
     def height(place: int) -> tuple[int, int, int]:
         layer = layers[place]
         return (*layer._height(), -place if layer.name.startswith(HOLD) else place)
 
-    return layers[max(range(len(layers)), key=height)] if layers else None
+    return layers[max(range(len(layers)), key=height)]
 
 
 def _unknown(catalogue: Mapping[str, Knob], name: str) -> str:

@@ -100,7 +100,7 @@ def _scores_missing(state: LoopState, knobs: Knobs) -> Wait | None:
         return None
     if state.scoring_failed:
         return None  # chance chooses where the model cannot
-    if state.pool_scores is None:
+    if not state.pool_scores:
         return Wait("the pool has no scores yet")
     behind = state.pool_scored_for != (state.champion, state.released) or state.run_of("score") is not None
     if knobs("loop.architecture") == "sequential" and behind:
@@ -159,7 +159,8 @@ def score(state: LoopState, knobs: Knobs, now: Instant) -> Due:
         return Wait("there is no model yet")
     if state.arrived == 0:
         return Wait("no items have arrived")
-    pool_due = state.pool_scored_for != (state.champion, state.released)
+    never = not state.pool_scores and len(state.unscored) > 0
+    pool_due = never or state.pool_scored_for != (state.champion, state.released)
     if pool_due and not knobs("score.paused"):
         return Go("the pool is to be scored for the next batch", "pool")
     fresh = sum(arrived.count for arrived in state.unscored)

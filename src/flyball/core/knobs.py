@@ -115,7 +115,7 @@ _KNOBS: tuple[Knob, ...] = (
         kind="word",
         default="labels",
         words=("labels", "time", "drift", "rules"),
-        meaning="What begins a training: new labels, the time, drift, or rules alone.",
+        meaning="What begins a training: new labels, the time, a changed error, or rules alone.",
     ),
     Knob(
         name="train.every_labels",
@@ -148,10 +148,14 @@ _KNOBS: tuple[Knob, ...] = (
         unit="days",
         meaning="How many days `train.mode: window` takes, and the half-life of `recency`.",
     ),
-    _share(
+    Knob(
         name="drift.threshold",
-        default=0.3,
-        meaning="With `train.trigger: drift`, the share of features that must have moved.",
+        kind="number",
+        default=0.2,
+        low=0.0,
+        high=10.0,
+        unit="score",
+        meaning="How far a feature's values must have moved to count in `drift.share`.",
     ),
     Knob(
         name="label.answers_needed",

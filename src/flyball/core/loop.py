@@ -97,7 +97,8 @@ class LoopState:
     past_champions: list[ModelVersion] = field(default_factory=list)
     # scoring
     unscored: deque[ItemsArrived] = field(default_factory=deque)
-    pool_scores: PoolScored | None = None
+    #: The newest scores of the pool, and of what arrived since by the same model.
+    pool_scores: list[PoolScored] = field(default_factory=list)
     pool_scored_at: Instant | None = None
     pool_scored_for: tuple[ModelVersion, int] | None = None
     scoring_failed: bool = False
@@ -201,8 +202,10 @@ class LoopState:
         while self.unscored and self.unscored[0].cursor <= fact.cursor:
             self.unscored.popleft()
         if fact.purpose == "pool":
-            self.pool_scores, self.pool_scored_at = fact, recorded.at
+            self.pool_scores, self.pool_scored_at = [fact], recorded.at
             self.scoring_failed = False
+        elif self.pool_scores and self.pool_scores[0].model == fact.model:
+            self.pool_scores.append(fact)
 
     def _worked(self, recorded: Recorded) -> None:
         match recorded.fact:

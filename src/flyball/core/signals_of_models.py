@@ -6,7 +6,8 @@ from functools import partial
 
 from flyball.core.signal import Signal
 
-DAY = 86400.0
+#: Drift is measured when a batch settles; after a week without one nobody knows.
+DRIFT_FRESH_FOR = 7 * 86400.0
 
 _share = partial(Signal, unit="share", low=0.0, high=1.0)
 _score = partial(Signal, unit="score", low=0.0, high=1.0)
@@ -78,7 +79,7 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
         name="drift.share",
         meaning="The share of features whose values moved.",
         how="Features over their threshold of distance, recent items against those learned from.",
-        fresh_for=DAY,
+        fresh_for=DRIFT_FRESH_FOR,
     ),
     Signal(
         name="drift.score",
@@ -87,13 +88,13 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
         high=None,
         meaning="How far the feature that moved most has moved.",
         how="The largest distance between recent items and those learned from.",
-        fresh_for=DAY,
+        fresh_for=DRIFT_FRESH_FOR,
     ),
     _share(
         name="drift.error",
         meaning="The model's recent error rate.",
         how="On the newest labels of the reserve.",
-        fresh_for=DAY,
+        fresh_for=DRIFT_FRESH_FOR,
     ),
     Signal(
         name="drift.error.changed",
@@ -102,13 +103,13 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
         high=1.0,
         meaning="Whether the error rate changed.",
         how="The error's change detector fired between the last two measurements.",
-        fresh_for=DAY,
+        fresh_for=DRIFT_FRESH_FOR,
     ),
     _share(
         name="drift.prior",
         meaning="How far the share of a class moved.",
         how="The largest change of a class's share in the reserve.",
-        fresh_for=DAY,
+        fresh_for=DRIFT_FRESH_FOR,
     ),
     _share(
         name="drift.new_class",

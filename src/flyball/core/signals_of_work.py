@@ -6,8 +6,6 @@ from functools import partial
 
 from flyball.core.signal import Signal
 
-HOUR = 3600.0
-
 _count = partial(Signal, unit="count", low=0.0, high=None)
 _share = partial(Signal, unit="share", low=0.0, high=1.0)
 _seconds = partial(Signal, unit="seconds", low=0.0, high=None)
@@ -31,14 +29,12 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     _count(
         name="annotators.active",
         meaning="Annotators on shift.",
-        how="The newest count of the team.",
-        fresh_for=HOUR,
+        how="The newest count of the team; it holds until it changes.",
     ),
     _share(
         name="annotators.idle",
         meaning="The share of their time that annotators on shift had no work.",
         how="Idle over active, both weighted by time, in the last hour.",
-        fresh_for=HOUR,
     ),
     Signal(
         name="annotators.load",
@@ -47,7 +43,6 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         high=None,
         meaning="How much work waits against what the team can do; over 100% it cannot keep up.",
         how="Answers that wait, over what the team answers in an hour, or in a training that takes longer.",
-        fresh_for=HOUR,
     ),
     Signal(
         name="annotators.throughput",
@@ -56,7 +51,6 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         high=None,
         meaning="Answers in an hour that the team on shift gives while it has work.",
         how="Answers of the last hour for each busy annotator-hour, times the annotators on shift.",
-        fresh_for=HOUR,
     ),
     _count(
         name="answers.total",
@@ -100,9 +94,8 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _count(
         name="batch.suggested",
-        meaning="What the team answers during one training: a batch of this size leaves nobody waiting.",
-        how="`annotators.throughput` times `train.seconds`: 2 h at 100 an hour gives 200.",
-        fresh_for=HOUR,
+        meaning="The items that the team answers during one training: such a batch leaves nobody waiting.",
+        how="`annotators.throughput` times `train.seconds`, over the answers each item needs.",
     ),
     _count(
         name="capture.count",

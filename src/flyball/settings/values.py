@@ -16,7 +16,7 @@ from flyball.core.ids import Instant, Seconds
 T_co = TypeVar("T_co", covariant=True)
 Reader = Callable[[object], T_co]
 
-_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
+_LENGTH = re.compile(r"\s*(\d{1,12}(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SHIFT = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 

@@ -69,7 +69,7 @@ def stream(
     )
     frauds = misuse(rng(seed, "card-fraud", "misuse"), world, round(transactions * fraud))
     honest = purchases(rng(seed, "card-fraud", "purchases"), world, transactions - len(frauds))
-    both = stack([honest, frauds])
+    both = stack([part for part in (honest, frauds) if len(part)])
     truth = np.arange(len(both)) >= len(honest)
     time = np.floor(np.clip(both["time"], 0.0, days * DAY - 1.0))
     order = np.argsort(time, kind="stable")

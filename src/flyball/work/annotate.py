@@ -13,7 +13,7 @@ from flyball.core.facts import BatchReleased
 from flyball.core.ids import BatchId, Instant, ItemId
 from flyball.core.sampling.scores import Floats
 from flyball.core.sampling.strategies import Pool, choose, rare_class
-from flyball.core.table import texts
+from flyball.core.table import stack, texts
 from flyball.errors import StaleItems
 from flyball.ports import Commit, Draft, ItemRows, Offer, Stream
 from flyball.work.lanes import Begun, Done
@@ -91,7 +91,7 @@ def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
         reserve=chosen.reserve,
         sampler=sampler,
         pool=len(rows),
-        model=None if scores is None or state.pool_scores is None else state.pool_scores.model,
+        model=None if scores is None else state.pool_scores[0].model,
         rules=state.rules or tools.config,
         answers_needed=max(1, int(float(knob("label.answers_needed")))),
         due=now + tools.settings.loop.patience,
@@ -104,9 +104,9 @@ def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
 def _scores(tools: Tools, rows: ItemRows) -> Floats | None:
     """The newest scores in the order of `rows`, NaN for an item that has none; None where no item has."""
     scored = tools.state.pool_scores
-    if scored is None:
+    if not scored:
         return None
-    table = tools.table(scored.segment)
+    table = stack([tools.table(fact.segment) for fact in scored])
     columns = np.column_stack([table[name] for name in table.names if name.startswith("p_")])
     place = {item: row for row, item in enumerate(table["item"])}
     found = np.array([place.get(item, -1) for item in rows.table["item"]], dtype=np.int64)
@@ -116,11 +116,11 @@ def _scores(tools: Tools, rows: ItemRows) -> Floats | None:
 
 
 def _rare(tools: Tools) -> int | None:
-    model = tools.state.pool_scores.model if tools.state.pool_scores else None
-    if model is None:
+    state = tools.state
+    if not state.pool_scores:
         return None
-    labels = texts(judged.label for judged in tools.state.judged if judged.reserve)
-    return rare_class(labels, tools.state.models[model].classes)
+    labels = texts(judged.label for judged in state.judged if judged.reserve)
+    return rare_class(labels, state.models[state.pool_scores[0].model].classes)
 
 
 def _said(rows: ItemRows, scores: Floats | None, chosen: set[ItemId]) -> Mapping[str, tuple[float, ...]]:

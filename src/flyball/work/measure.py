@@ -74,7 +74,7 @@ def drift(
     threshold = float(tools.knobs.value("drift.threshold", now))
     moved = _features(tools, features, threshold)
     errors = [
-        _error(one, state.models[one.model].classes)[0] for one in _newest_reserve(tools, NEWEST_ERRORS)
+        _error(one, state.models[one.model].classes)[0] for one in _newest_reserve(judged, NEWEST_ERRORS)
     ]
     labels = [one.label for one in state.judged if one.reserve]
     return DriftMeasured(

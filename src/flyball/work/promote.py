@@ -9,6 +9,7 @@ from flyball.core.facts import ActionAsked, ChallengerKept, Fact, ModelPromoted
 from flyball.core.ids import Instant, ItemId, ModelVersion
 from flyball.core.learning.compare import Verdict, compare
 from flyball.core.learning.metrics import Floats, aligned
+from flyball.core.loop import LoopState
 from flyball.core.table import Feature, texts
 from flyball.errors import BadUsage, NotFound
 from flyball.ports import ItemRows
@@ -51,21 +52,25 @@ def judge(tools: Tools, features: tuple[Feature, ...], now: Instant) -> Fact | N
 def rollback(tools: Tools, to: ModelVersion | None, by: str, because: str, now: Instant) -> ModelPromoted:
     """Let an earlier model score again: the champion before, or the version that is named."""
     state = tools.state
+    to = rollback_target(state, to)
+    tools.shelf.point("champion", to)
+    fact = ModelPromoted(to, state.champion, because, proven=False, by=by)
+    tools.tell(now, fact)
+    return fact
+
+
+def rollback_target(state: LoopState, to: ModelVersion | None) -> ModelVersion:
+    """The version that a rollback leads to. Raises BadUsage, NotFound."""
     if to is None:
         if not state.past_champions:
-            raise BadUsage(
-                "there is no champion before this one to roll back to; `flyball model ls` lists them"
-            )
+            raise BadUsage("there is no champion before this one to roll back to; see `flyball model ls`")
         to = state.past_champions[-1]
     if to not in state.models:
         known = ", ".join(map(str, state.models)) or "none yet"
         raise NotFound(f"there is no model version {to}; known: {known}")
     if to == state.champion:
         raise BadUsage(f"model version {to} is the champion already")
-    tools.shelf.point("champion", to)
-    fact = ModelPromoted(to, state.champion, because, proven=False, by=by)
-    tools.tell(now, fact)
-    return fact
+    return to
 
 
 def _compared(

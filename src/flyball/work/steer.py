@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flyball.core.control import KnobState
 from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import (
     ActionAsked,
@@ -19,10 +20,13 @@ from flyball.core.facts import (
 )
 from flyball.core.gauges import Gauges
 from flyball.core.ids import START, Instant, Position, digest_of
+from flyball.core.knobs import Value
+from flyball.core.rules.conditions import Moment, Side, Sides, read_by
 from flyball.core.rules.history import History
 from flyball.core.rules.look import look
 from flyball.core.rules.memory import Memory, carry
-from flyball.core.rules.model import Ruleset
+from flyball.core.rules.model import Rule, Ruleset
+from flyball.core.rules.reason import render_because
 from flyball.core.signals import Snapshot
 from flyball.core.table import Feature
 from flyball.errors import BadFile, BadUsage, Unreachable
@@ -58,7 +62,8 @@ class Steering:
     read: Callable[[bytes, str], Ruleset]
     rules: Ruleset | None = None
     memory: Memory = field(default_factory=Memory)
-    history: History = field(default_factory=History)
+    sides: Sides = field(init=False)
+    history: History = field(init=False)
     next_look: Instant = float("-inf")
     _heard: Position = START
     _refused: str = ""
@@ -72,13 +77,13 @@ class Steering:
         kept = self.tools.store.log.note(NOTE)
         if kept is not None:
             self.memory = Memory.from_json(json.loads(kept)["memory"])
-            self.rules = self._before()
+            if (before := self._before()) is not None:
+                self._use(before)
         self._reload(now, starting=True)
         assert self.rules is not None
         self.next_look = now + self.rules.every
         if kept is not None:
             self.next_look = max(now, float(json.loads(kept)["next_look"]))
-            self._recall(self.rules)
 
     def due(self, now: Instant) -> Due:
         """A look, a measurement or a verdict is due."""
@@ -144,8 +149,16 @@ class Steering:
                 self._heard = recorded.seq
             snapshot = self.gauges.read(tools.knobs, due)
             self.history.add(snapshot)
-            readings = read_sides(rules, snapshot, self.history, tools.knobs)
+            knobs = _values(tools.knobs, due)
+            readings = self.sides.readings(snapshot, self.history, knobs)
             truths = self.engine.truths(rules, readings)
+
+            def because(rule: Rule, about: str | None) -> str:
+                return render_because(rule, Moment(snapshot, self.history, knobs, about).value, about)
+
+            def seen(rule: Rule, about: str | None) -> Mapping[str, Side]:
+                return {key: readings.get(key) for key in read_by(rule, rules, about)}
+
             live = tools.knobs.value("loop.architecture", due) == "adaptive"
             memory, facts = look(
                 self.memory,
@@ -154,8 +167,8 @@ class Steering:
                 due,
                 rules,
                 tools.knobs,
-                because=lambda rule, about: say(rule, about, snapshot, self.history, tools.knobs),
-                seen=lambda rule, about: seen(rule, about, rules, readings),
+                because=because,
+                seen=seen,
                 live=live,
             )
             self.memory, self.next_look = memory, due + rules.every
@@ -216,8 +229,8 @@ class Steering:
 
     def _take(self, rules: Ruleset, now: Instant) -> None:
         self.memory, facts = carry(self.memory, self.rules, rules)
-        self.rules, self._refused = rules, ""
-        self.history.keep(rules)
+        self._refused = ""
+        self._use(rules)
         if facts:
             self.tools.tell(now, *facts)
         self._clear(now, "rules")
@@ -240,10 +253,16 @@ class Steering:
         except BadFile:  # this Flyball reads it no more: the file there is must serve
             return None
 
-    def _recall(self, rules: Ruleset) -> None:
-        self.history.keep(rules)
-        for recorded in self.tools.store.log.read(kinds=["looked"]):
-            if isinstance(fact := recorded.fact, Looked):
+    def _use(self, rules: Ruleset) -> None:
+        """Let these rules be the ones that look, with as much of the past as they look back at."""
+        self.rules, self.sides, self.history = rules, Sides.of(rules), History(rules)
+        reach = self.history.reach
+        looks = [r.fact for r in self.tools.store.log.read(kinds=["looked"]) if isinstance(r.fact, Looked)]
+        if not looks:
+            return
+        since, cycle = looks[-1].due - reach.seconds - rules.every, looks[-1].cycle - reach.cycles - 1
+        for fact in looks:
+            if fact.due >= since or fact.cycle >= cycle:
                 self.history.add(Snapshot(fact.due, fact.cycle, fact.values, fact.each))
 
     def _alert(self, now: Instant, key: str, message: str) -> None:
@@ -253,3 +272,10 @@ class Steering:
     def _clear(self, now: Instant, key: str) -> None:
         if key in self.tools.state.alerts:
             self.tools.tell(now, AlertCleared(key))
+
+
+def _values(knobs: KnobState, now: Instant) -> dict[str, Value]:
+    """Every knob in force, those of one annotator as knob@annotator."""
+    values = {name: knobs.value(name, now) for name, knob in knobs.catalogue.items() if knob.per is None}
+    own = [target for target in knobs.turned if target.about is not None]
+    return values | {str(target): knobs.value(target.knob, now, target.about) for target in own}

@@ -88,5 +88,5 @@ def _in_force() -> Iterator[None]:
 
     # No environment variable can say "never" here; only a value given in code can.
     settings = Settings().copy_with_update(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with SettingsContext(profile=Profile(name="flyball", env={}), settings=settings):
+    with SettingsContext(profile=Profile(name="flyball"), settings=settings):
         yield

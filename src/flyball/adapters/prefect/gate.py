@@ -10,7 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Gate:
@@ -29,15 +32,16 @@ class Gate:
 
 
 class Passage:
-    """One flow run's way through the gate: `async with` around its call, `around` its body.
+    """One flow run's way through the gate: `async with` it around the call, `around` the body.
 
-    The place is held from the call to the body's first step, and from its last to the run's end. A
-    run that is called inside of the body takes a passage of its own.
+    The place is held from the call to the body's first step, and from the body's last to the end of
+    the call. A run that is called inside of the body takes a passage of its own.
     """
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
         self._held = False
+        self._closed = False
         #: Set when the body begins, and when it is over and the place is held again.
         self.inside = asyncio.Event()
         self.over = asyncio.Event()
@@ -53,9 +57,10 @@ class Passage:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         self._give_back()
 
-    def around[**P, T](self, body: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    def around(self, body: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The same body, which leaves the gate free while it runs."""
 
         @wraps(body)
@@ -65,19 +70,24 @@ class Passage:
             try:
                 result = await body(*args, **kwargs)
                 self.result = result
+                return result
             except BaseException as error:
                 self.error = error
                 raise
             finally:
                 await self._take()
                 self.over.set()
-            return result
 
         return run
 
     async def _take(self) -> None:
+        # A run that its caller gave up must not hold a place that nobody gives back.
+        if self._closed:
+            return
         await self._places.acquire()
         self._held = True
+        if self._closed:
+            self._give_back()
 
     def _give_back(self) -> None:
         if self._held:

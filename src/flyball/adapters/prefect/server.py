@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from flyball.adapters.prefect import environment
-from flyball.adapters.prefect.server_main import EXIT_BUSY, EXIT_TAKEN, card_of
+from flyball.adapters.prefect.server_main import EXIT_BUSY, EXIT_TAKEN, card_of, locked
 from flyball.core.ids import Seconds
 from flyball.errors import Unreachable
 
@@ -60,12 +60,14 @@ class LocalServer:
         Again after it went away starts another one.
         """
         environment.home_of(self._directory).mkdir(parents=True, exist_ok=True)
+        if self._child is not None and self._child.poll() is not None:
+            self._let_go()
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
             if (url := self._standing()) is not None:
                 self._url = url
                 return url
-            self._keep_a_child()
+            self._see_to_it()
             threading.Event().wait(_LOOK_EVERY)
         self.stop()
         raise Unreachable(
@@ -74,16 +76,8 @@ class LocalServer:
 
     def stop(self) -> None:
         """End the server if it is ours; otherwise only forget it."""
-        child, self._child, self._url = self._child, None, None
-        if child is None:
-            return
-        if child.stdin is not None:
-            child.stdin.close()
-        try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        self._url = None
+        self._let_go()
 
     def __enter__(self) -> Self:
         self.start()
@@ -104,6 +98,8 @@ class LocalServer:
         # A directory that was copied brings the other one's card along.
         if card["database"] != str(environment.database_of(self._directory)) or not answers(url):
             return None
+        if self._child is not None and self._child.pid != card["pid"]:
+            self._let_go()
         if self._port is not None and f":{self._port}/" not in url:
             raise Unreachable(
                 f"this loop's Prefect server is at {url} already (process {card['pid']}); "
@@ -111,23 +107,37 @@ class LocalServer:
             )
         return url
 
-    def _keep_a_child(self) -> None:
-        """See that a server is on its way: ours, or another process's."""
+    def _see_to_it(self) -> None:
+        """See that a server is on its way: ours, or another process's. Raises Unreachable when ours failed."""
         if self._child is None:
-            self._child = self._spawned()
-        elif (code := self._child.poll()) is not None:
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-            self._child = None
-            if code == EXIT_BUSY:
-                raise Unreachable(
-                    f"port {self._port} is in use by another program; name another port, "
-                    "or none to take any that is free"
-                )
-            if code != EXIT_TAKEN:
-                raise Unreachable(
-                    f"Prefect's server ended while it started (code {code}); its log is {self.log}"
-                )
+            if (lock := locked(self._directory)) is not None:
+                lock.close()
+                self._child = self._spawned()
+            return
+        code = self._child.poll()
+        if code is None:
+            return
+        self._let_go()
+        if code == EXIT_BUSY:
+            raise Unreachable(
+                f"port {self._port} is in use by another program; name another port, "
+                "or none to take any that is free"
+            )
+        if code != EXIT_TAKEN:
+            raise Unreachable(f"Prefect's server ended while it started (code {code}); its log is {self.log}")
+
+    def _let_go(self) -> None:
+        """End our child, in order if it can, and forget it."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.stdin is not None:
+            child.stdin.close()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
     def _spawned(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "flyball.adapters.prefect.server_main"]

@@ -10,9 +10,6 @@ import sqlalchemy as sa
 
 from flyball.errors import StoreLocked, Unreachable
 
-#: So many names go into one question: every database takes that many.
-CHUNK = 500
-
 
 class Database:
     """Transactions for the store. `fatal` says of an error that nothing may be written after it."""

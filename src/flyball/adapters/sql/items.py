@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from flyball.adapters.sql import rows
+from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
-from flyball.adapters.sql.tables import arrival, event, item, label
+from flyball.adapters.sql.tables import Number, arrival, event, item, label
 from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import Digest, ItemId, Position
@@ -19,8 +19,35 @@ from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, a
 from flyball.core.table import Column, Table
 from flyball.ports import ItemRows, ItemState
 
-#: Rows that are turned into columns at a time: few, so that they are gone before the collector counts them.
-_BLOCK = 2_000
+
+def _pool() -> sa.Select[Any]:
+    query = sa.select(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq)
+    # As text, because the partial index serves only a condition that is known when the query is made.
+    query = query.where(sa.text("item.state = 'pool'"))
+    return query.order_by(item.c.time.desc(), item.c.item_id.desc()).limit(
+        sa.bindparam("newest", type_=Number)
+    )
+
+
+def _labelled() -> sa.Select[Any]:
+    up_to = sa.bindparam("up_to", type_=Number)
+    later = label.alias("later")
+    replaced = sa.exists().where(
+        later.c.item_id == label.c.item_id, later.c.seq > label.c.seq, later.c.seq <= up_to
+    )
+    then = item.c.offered_seq <= up_to
+    query = sa.select(
+        *(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq),
+        *(label.c.label, label.c.source, label.c.seq),
+        sa.func.coalesce(label.c.batch, sa.case((then, item.c.batch))),
+        sa.case((then, item.c.reserve), else_=0),
+    )
+    query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
+    query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
+    return query.order_by(item.c.time, item.c.item_id)
+
+
+_POOL, _LABELLED = _pool(), _labelled()
 
 
 class SqlItems:
@@ -31,19 +58,18 @@ class SqlItems:
 
     def pool(self, newest: int) -> ItemRows:
         """See `ports.Items`."""
-        # As text, because the partial index serves only a condition that is known when the query is made.
-        query = sa.select(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq)
-        query = query.where(sa.text("item.state = 'pool'"))
-        query = query.order_by(item.c.time.desc(), item.c.item_id.desc()).limit(newest)
+        dtypes = (object, np.float64, np.int64, np.int64)
         with self._database.read() as connection:
-            columns = _columns(connection, query, (object, np.float64, np.int64, np.int64))
+            columns = bulk.columns(connection, _POOL, {"newest": newest}, dtypes)
             return ItemRows(Table(_arrivals(connection, [column[::-1] for column in columns])))
 
     def labelled(self, up_to: Position) -> ItemRows:
         """See `ports.Items`."""
         dtypes = (object, np.float64, np.int64, np.int64, object, object, np.int64, object, np.bool_)
         with self._database.read() as connection:
-            *arrived, name, source, seq, batch, reserve = _columns(connection, _labelled(up_to), dtypes)
+            *arrived, name, source, seq, batch, reserve = bulk.columns(
+                connection, _LABELLED, {"up_to": up_to}, dtypes
+            )
             columns = _arrivals(connection, arrived)
         labels = {"label": name, "source": source, "seq": seq, "batch": batch, "reserve": reserve}
         return ItemRows(Table(columns | labels))
@@ -52,7 +78,7 @@ class SqlItems:
         """See `ports.Items`."""
         found: dict[ItemId, ItemState] = {}
         with self._database.read() as connection:
-            for names in rows.chunked(items):
+            for names in bulk.chunked(items):
                 found.update(_found(connection, names))
         return {name: found[name] for name in items if name in found}
 
@@ -78,13 +104,11 @@ def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
                 assert_never(change)
 
 
-def _standing(connection: sa.Connection, items: Iterable[ItemId]) -> dict[ItemId, Standing]:
-    found: dict[ItemId, Standing] = {}
-    for names in rows.chunked(items):
-        early = sa.select(label.c.item_id).where(label.c.item_id.in_(names)).distinct()
-        found.update((name, "awaited") for (name,) in connection.execute(early))
-        there = sa.select(item.c.item_id, item.c.state).where(item.c.item_id.in_(names))
-        found.update((name, state) for name, state in connection.execute(there))
+def _standing(connection: sa.Connection, items: Sequence[ItemId]) -> dict[ItemId, Standing]:
+    early = bulk.among(connection, label.c.item_id, items)
+    found: dict[ItemId, Standing] = dict.fromkeys((row.item_id for row in early), "awaited")
+    there = bulk.among(connection, item.c.item_id, items, item.c.state)
+    found.update((row.item_id, row.state) for row in there)
     return found
 
 
@@ -95,7 +119,7 @@ def _arrive(connection: sa.Connection, change: Arrived) -> None:
         (name, time, row, change.seq, _first_state(name, change), 0)
         for row, (name, time) in enumerate(zip(change.items, change.times.tolist(), strict=True))
     )
-    rows.insert(connection, item, names, values)
+    bulk.insert(connection, item, names, values)
 
 
 def _first_state(name: ItemId, change: Arrived) -> str:
@@ -118,35 +142,9 @@ def _label(connection: sa.Connection, change: Labelled) -> None:
         return
     names = ("item_id", "seq", "label", "source", "batch")
     columns = (change.items, change.seqs, change.labels, change.sources, change.batches)
-    rows.insert(connection, label, names, zip(*columns, strict=True))
+    bulk.insert(connection, label, names, zip(*columns, strict=True))
     labelled = sa.update(item).where(item.c.item_id == sa.bindparam("name")).values(state="labelled")
     connection.execute(labelled, [{"name": name} for name in change.items])
-
-
-def _labelled(up_to: Position) -> sa.Select[Any]:
-    later = label.alias("later")
-    replaced = sa.exists().where(
-        later.c.item_id == label.c.item_id, later.c.seq > label.c.seq, later.c.seq <= up_to
-    )
-    then = item.c.offered_seq <= up_to
-    query = sa.select(
-        *(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq),
-        *(label.c.label, label.c.source, label.c.seq),
-        sa.func.coalesce(label.c.batch, sa.case((then, item.c.batch))),
-        sa.case((then, item.c.reserve), else_=0),
-    )
-    query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
-    query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
-    return query.order_by(item.c.time, item.c.item_id)
-
-
-def _columns(connection: sa.Connection, query: sa.Select[Any], dtypes: Sequence[Any]) -> list[Column]:
-    blocks: list[list[Column]] = [[np.empty(0, dtype=dtype)] for dtype in dtypes]
-    with connection.execute(query.execution_options(yield_per=_BLOCK)) as result:
-        for part in result.partitions():
-            for column, dtype, values in zip(blocks, dtypes, zip(*part, strict=True), strict=True):
-                column.append(np.array(values, dtype=dtype))
-    return [np.concatenate(column) for column in blocks]
 
 
 def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str, Column]:
@@ -154,7 +152,7 @@ def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str,
     name, time, row, arrived = columns
     seqs, which = np.unique(arrived, return_inverse=True)
     came: dict[int, tuple[str, float]] = {}
-    for chunk in rows.chunked(seqs.tolist()):
+    for chunk in bulk.chunked(seqs.tolist()):
         query = sa.select(arrival.c.seq, arrival.c.segment, event.c.received_at).where(
             arrival.c.seq.in_(chunk)
         )

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.adapters.commits import not_held
-from flyball.adapters.sql import rows
+from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import dead, event, event_body, job
 from flyball.core.ids import Instant, Position, Seconds
@@ -41,7 +41,7 @@ class SqlJobs:
                 lease_token=_token(job.c.attempts + 1),
             )
             connection.execute(claimed, [{"number": number} for number in numbers])
-            found = {each.job: each for chunk in rows.chunked(numbers) for each in _jobs(connection, chunk)}
+            found = {each.job: each for chunk in bulk.chunked(numbers) for each in _jobs(connection, chunk)}
         return [found[number] for number in numbers]
 
     def fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
@@ -87,7 +87,7 @@ def add(connection: sa.Connection, new: Sequence[tuple[NewJob, Position]], now: 
     """Write down the jobs that come with their facts."""
     names = ("kind", "lock_key", "event_seq", "state", "attempts", "asked_at", "run_at")
     values = ((each.kind, each.lock, seq, "ready", 0, now, each.run_at) for each, seq in new)
-    rows.insert(connection, job, names, values)
+    bulk.insert(connection, job, names, values)
 
 
 def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
@@ -101,7 +101,7 @@ def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
 
 def _refuse_lost(connection: sa.Connection, held: Sequence[Job]) -> None:
     tokens: dict[int, str] = {}
-    for numbers in rows.chunked(each.job for each in held):
+    for numbers in bulk.chunked(each.job for each in held):
         running = sa.select(job.c.job_id, job.c.lease_token).where(job.c.job_id.in_(numbers), _RUNNING)
         tokens.update((number, token) for number, token in connection.execute(running))
     for each in held:

@@ -38,7 +38,8 @@ class WriterLock:
                 f"{holder} writes this loop (it holds {path}). Stop it, or send the command through it."
             ) from refused
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, f"{os.getpid()}\n".encode())
         if hasattr(os, "register_at_fork"):
             # A forked child shares the lock; without this, it would hold it on after we are killed.
             os.register_at_fork(after_in_child=_weakly(self.release))
@@ -61,5 +62,6 @@ def _weakly(method: Callable[[], None]) -> Callable[[], None]:
 
 
 def _holder(file: int) -> str:
-    text = os.pread(file, 32, 0).strip()
+    os.lseek(file, 0, os.SEEK_SET)
+    text = os.read(file, 32).strip()
     return f"process {text.decode()}" if text.isdigit() else "another process"

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.adapters.commits import Clash, Plan, Salt, Written, plan, written
-from flyball.adapters.sql import items, jobs, rows
+from flyball.adapters.sql import bulk, items, jobs, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import event, event_body, event_conflict, note
 from flyball.core.chain import Head, Link, instant, key_of
@@ -18,6 +18,7 @@ from flyball.ports import Commit, Contested, Receipt
 
 #: Facts that one reading transaction fetches.
 PAGE = 1_000
+_NEWEST = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
 
 
 class SqlLog:
@@ -107,23 +108,24 @@ class SqlLog:
 
 
 def _head(connection: sa.Connection) -> Head:
-    query = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
+    row = connection.execute(_NEWEST).first()
     return Head() if row is None else Head(*row)
 
 
 def _standing(connection: sa.Connection, drafts: Sequence[Written]) -> dict[bytes, Link]:
     found: dict[bytes, Link] = {}
-    for keys in rows.chunked(each.key for each in drafts if each.key is not None):
-        query = sa.select(*rows.LINK).select_from(rows.with_body()).where(event.c.idem_key.in_(keys))
+    # Nearly always nothing stands, so the question is a cheap one, and what stands costs another.
+    keys = bulk.among(connection, event.c.idem_key, [each.key for each in drafts if each.key is not None])
+    for standing in bulk.chunked(key for (key,) in keys):
+        query = sa.select(*rows.LINK).select_from(rows.with_body()).where(event.c.idem_key.in_(standing))
         found.update((row.idem_key, rows.link(row)) for row in connection.execute(query))
     return found
 
 
 def _insert(connection: sa.Connection, planned: Plan) -> None:
     if planned.links:
-        rows.insert(connection, event, rows.EVENT_NAMES, map(rows.event_row, planned.links))
-        rows.insert(connection, event_body, rows.BODY_NAMES, map(rows.body_row, planned.links))
+        bulk.insert(connection, event, rows.EVENT_NAMES, map(rows.event_row, planned.links))
+        bulk.insert(connection, event_body, rows.BODY_NAMES, map(rows.body_row, planned.links))
 
 
 def _keep_notes(connection: sa.Connection, commit: Commit) -> None:

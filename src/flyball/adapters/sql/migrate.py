@@ -32,11 +32,12 @@ def revision_of(connection: sa.Connection, name: str) -> str | None:
 
 def upgrade(connection: sa.Connection) -> None:
     """Run the missing steps, inside the transaction that the connection is in."""
-    # Loading Alembic takes longer than opening a store, and most stores are up to date.
+    # Alembic tells of each of its parts while it is loaded.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Loading it takes longer than opening a store, and most stores are up to date.
     from alembic import command
     from alembic.config import Config
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", "flyball.adapters.sql:migrations")
     config.set_main_option("path_separator", "os")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.adapters.sql.database import CHUNK
 from flyball.adapters.sql.tables import event, event_body
 from flyball.core.chain import Link, instant
 from flyball.core.facts import Recorded, fact_of
 from flyball.core.ids import Position
 from flyball.errors import NewerStore
-
-_T = TypeVar("_T")
 
 #: What `recorded` reads.
 FACT = (event.c.seq, event.c.received_at, event.c.kind, event_body.c.body)
@@ -73,29 +69,6 @@ def event_row(each: Link) -> tuple[Any, ...]:
 def body_row(each: Link) -> tuple[Any, ...]:
     """A link as a row of `event_body`, in the order of `BODY_NAMES`."""
     return (each.seq, each.salt, each.body, each.raw)
-
-
-def insert(
-    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
-) -> None:
-    """Insert many rows, given as tuples in the order of `names`, as fast as the driver takes them.
-
-    The statement is compiled by SQLAlchemy for the database at hand; the values go past it, because
-    they are plain already and there are many.
-    """
-    compiled = table.insert().compile(dialect=connection.dialect, column_keys=list(names))
-    listed: Any = list(values)
-    if not compiled.positional:
-        listed = [dict(zip(names, row, strict=True)) for row in listed]
-    if listed:
-        connection.exec_driver_sql(str(compiled), listed)
-
-
-def chunked(values: Iterable[_T]) -> Iterator[list[_T]]:
-    """Lists of a length that one question may hold."""
-    rest = iter(values)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
 
 
 def with_body() -> sa.Join:

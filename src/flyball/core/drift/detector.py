@@ -33,14 +33,23 @@ def surprises(truth: Codes, probabilities: Floats) -> Floats:
     return missed - expected
 
 
+#: The spread is taken over about so many of the newest values.
+MEMORY = 300
+#: What stands for it until enough is seen: the variance of an error of 28%, as if 50 values were seen.
+PRIOR_VARIANCE = 0.2
+PRIOR_COUNT = 50
+#: That of an error of 2%: after a long row without any, one error alone is no alarm.
+LEAST_VARIANCE = 0.02
+
+
 @dataclass(frozen=True, slots=True)
 class Cusum:
     """A one-sided CUSUM of values that are around 0 while nothing changes: it sees a rise only.
 
-    Values count in their own standard deviations, of which `allowance` is let pass each time. With the
-    defaults it raised 3 false alarms in 63,000 labels of nine shuffled streams, and saw an error rise
-    from 20 to 40% within some 60 labels, from 10 to 20% within some 150. `since` is how many values ago
-    the rise began, as far as it can be told. A value that is not finite is passed over.
+    Values count in their own standard deviations, of which `allowance` is let pass each time. `since` is
+    how many values ago the rise began, as far as it can be told. A value that is not finite is
+    passed over. With the defaults, models of 1,000 labels on nine shuffled streams raised one false alarm
+    in some 14,000 labels; an error rising from 20 to 40% was seen within some 60, from 10 to 20% some 170.
     Source: E. S. Page, Continuous Inspection Schemes, 1954.
     """
 
@@ -50,26 +59,22 @@ class Cusum:
     since: int = 0
     level: float = 0.0
     count: int = 0
-    squares: float = 0.0
+    variance: float = PRIOR_VARIANCE
 
     def seen(self, value: float) -> Cusum:
         """The detector after one more value."""
-        if not isfinite(value):
-            return Cusum(self.allowance, self.threshold) if self.changed else self
         before = Cusum(self.allowance, self.threshold) if self.changed else self
-        spread = sqrt((before.squares + PRIOR_VARIANCE * PRIOR_COUNT) / (before.count + PRIOR_COUNT))
-        level = max(0.0, before.level + value / spread - self.allowance)
+        if not isfinite(value):
+            return before
+        level = max(0.0, before.level + value / sqrt(max(before.variance, LEAST_VARIANCE)) - self.allowance)
+        count = before.count + 1
+        newest = max(1 / (count + PRIOR_COUNT), 1 / MEMORY)
         return Cusum(
             self.allowance,
             self.threshold,
             level > self.threshold,
             before.since + 1 if level > 0 else 0,
             level,
-            before.count + 1,
-            before.squares + value * value,
+            count,
+            before.variance + newest * (value * value - before.variance),
         )
-
-
-#: What stands for the spread until enough is seen: that of an error of 28%, as if 50 values were seen.
-PRIOR_VARIANCE = 0.2
-PRIOR_COUNT = 50

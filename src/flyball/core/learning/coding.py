@@ -105,14 +105,32 @@ class Dense:
         return np.hstack(parts)
 
 
-def with_gaps(coding: Coding, table: Table) -> Floats:
-    """A matrix for estimators that allow NaN: numbers as they are, categories as codes, missing as NaN."""
-    matrix = np.empty((len(table), len(coding.features)), order="F")
-    for place, (feature, column) in enumerate(zip(coding.features, coding.columns(table), strict=True)):
-        matrix[:, place] = column
-        if feature.kind == "category":
-            matrix[column < 0, place] = np.nan
-    return matrix
+@dataclass(frozen=True, slots=True)
+class Gappy:
+    """A matrix for estimators that allow NaN: numbers as they are, categories as codes, missing as NaN.
+
+    `blank`: the places of features that had no value at all in training; they are 0 ever after, for not
+    every estimator that allows NaN allows nothing else.
+    """
+
+    coding: Coding
+    blank: tuple[int, ...]
+
+    @classmethod
+    def learned(cls, table: Table, features: Sequence[Feature]) -> Gappy:
+        """The coding of a training table."""
+        found = cls(Coding.learned(table, features), ())
+        return cls(found.coding, tuple(np.flatnonzero(np.isnan(found.matrix(table)).all(axis=0)).tolist()))
+
+    def matrix(self, table: Table) -> Floats:
+        """The table as a matrix, one row for each row of the table and one column for each feature."""
+        columns = self.coding.columns(table)
+        matrix = np.empty((len(table), len(columns)), order="F")
+        for place, (feature, column) in enumerate(zip(self.coding.features, columns, strict=True)):
+            matrix[:, place] = 0.0 if place in self.blank else column
+            if feature.kind == "category" and place not in self.blank:
+                matrix[column < 0, place] = np.nan
+        return matrix
 
 
 def class_codes(labels: Column) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 #: Nothing of the file could be read.
-UNREADABLE = ("R001", "R002", "R003", "R004", "R005", "R006", "R007", "R008")
+UNREADABLE = ("R000", "R001", "R002", "R003", "R004", "R005", "R006", "R007", "R008")
 
 CODES: Mapping[str, str] = {
+    "R000": "The file cannot be opened: it is not there, or may not be read.",
     "R001": "The file is larger than 1 MB. Rules are written by people; split the file.",
     "R002": "The file is not UTF-8 text. Save it as UTF-8.",
     "R003": "The file is not YAML. Look at the place and the line before it: indentation, a quote, a colon.",

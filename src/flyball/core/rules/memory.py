@@ -11,7 +11,8 @@ from flyball.core.control import HOLD, Target
 from flyball.core.facts import KnobTurned
 from flyball.core.ids import Instant, Seconds
 from flyball.core.knobs import Value
-from flyball.core.rules.model import AllOf, AnyOf, Condition, Named, Not, Rule, Ruleset, Span
+from flyball.core.rules.model import Condition, Rule, Ruleset, Span
+from flyball.core.rules.tree import named_in
 
 #: Times that are this close are the same: what floats lose is not what a person meant.
 _SAME: Seconds = 1e-6
@@ -191,16 +192,10 @@ def meaning(rule: Rule, rules: Ruleset) -> tuple[Rule, dict[str, Condition]]:
     named: dict[str, Condition] = {}
     waiting = [rule.when] if rule.until is None else [rule.when, rule.until]
     while waiting:
-        match waiting.pop():
-            case Named(name=name) if name not in named:
+        for name in named_in(waiting.pop()):
+            if name not in named:
                 named[name] = rules.conditions[name]
-                waiting.append(rules.conditions[name])
-            case Not(of=inner):
-                waiting.append(inner)
-            case AllOf(of=parts) | AnyOf(of=parts):
-                waiting.extend(parts)
-            case _:
-                pass
+                waiting.append(named[name])
     return bare, named
 
 

@@ -29,6 +29,8 @@ class Section:
         for name, key in self._keys.items():
             if name not in known:
                 hint = near(name, known) or f"; {what} has {listed(known)}"
+                if ")" in name:
+                    hint = ": within { } a comma ends a value, so put an expression that has one in quotes"
                 self._tell.tell(key, "R105", f"unknown key `{name}`{hint}")
 
     def __contains__(self, name: str) -> bool:

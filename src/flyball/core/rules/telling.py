@@ -9,6 +9,7 @@ from typing import Any
 from flyball.core.control import BASE, KnobState
 from flyball.core.facts import ActionAsked, DecisionMade, KnobTurned
 from flyball.core.ids import Digest, Instant
+from flyball.core.rules.conditions import Side
 from flyball.core.rules.memory import Instance, taken_off
 from flyball.core.rules.model import Do, Rule
 from flyball.core.rules.writers import Case, Outcome, turned
@@ -16,7 +17,7 @@ from flyball.core.rules.writers import Case, Outcome, turned
 Conclusion = DecisionMade | KnobTurned | ActionAsked
 #: What to say of a rule, and the numbers that it saw; the second argument is the annotator, if any.
 Because = Callable[[Rule, str | None], str]
-Seen = Callable[[Rule, str | None], Mapping[str, float | str | None]]
+Seen = Callable[[Rule, str | None], Mapping[str, Side]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,6 @@ class Telling:
         changes: Sequence[Mapping[str, Any]],
         overruled_by: str | None = None,
     ) -> DecisionMade:
-        values = self.seen(case.rule, case.about)
         return DecisionMade(
             rule=case.rule.id,
             verdict=verdict,
@@ -88,7 +88,7 @@ class Telling:
             because=because,
             live=case.acts,
             rules=self.rules,
-            values=values,
+            values=self.seen(case.rule, case.about),
             changes=tuple(changes),
             overruled_by=overruled_by,
             about=case.about,

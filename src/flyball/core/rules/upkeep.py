@@ -49,11 +49,12 @@ def unheard(
     for target, start in silent.items():
         limits = bounds.get(target.knob)
         allowed = (limits.silent_for if limits else None) or SILENT_FOR
-        if not moment.past(start, allowed):
+        safe = safe_value(knobs, limits, target.knob)
+        if safe is None or not moment.past(start, allowed):
             continue
         over.add(target)
         was = knobs.ruled(target.knob, moment.at, target.about)
-        to = bounded(knobs.catalogue[target.knob], limits, safe_value(knobs, limits, target.knob), was)[0]
+        to = bounded(knobs.catalogue[target.knob], limits, safe, was)[0]
         news = before is None or not before.past(start, allowed)
         if to != was and (news or (live and knobs.layer(target, SAFE) is None)):
             because = f"the signals of `{target}` were silent for {span_text(allowed)}"
@@ -69,10 +70,9 @@ def unheard(
             yield off
 
 
-def safe_value(knobs: KnobState, bounds: Bounds | None, name: str) -> Value:
-    """Where a knob returns when its signals fall silent; its value stays where nothing is declared."""
-    declared = knobs.catalogue[name].safe if bounds is None or bounds.safe is None else bounds.safe
-    return knobs.base(name) if declared is None else declared
+def safe_value(knobs: KnobState, bounds: Bounds | None, name: str) -> Value | None:
+    """Where a knob returns when its signals fall silent; None where neither file nor catalogue says."""
+    return knobs.catalogue[name].safe if bounds is None or bounds.safe is None else bounds.safe
 
 
 def trails_at(
@@ -94,9 +94,16 @@ def trails_at(
     return now
 
 
-def settled(trail: tuple[Step, ...], bounds: Bounds | None, moment: Moment) -> bool:
-    """Whether a knob's moves are all too old to matter."""
-    return len(trail) == 1 and all(moment.past(trail[0].since, span) for span in _spans(bounds))
+def unsettled(
+    trails: Mapping[Target, tuple[Step, ...]], bounds: Mapping[str, Bounds], moment: Moment
+) -> dict[Target, tuple[Step, ...]]:
+    """The moves that are not all too old to matter."""
+    return {
+        target: trail
+        for target, trail in trails.items()
+        if len(trail) > 1
+        or not all(moment.past(trail[0].since, span) for span in _spans(bounds.get(target.knob)))
+    }
 
 
 def _recent(trail: tuple[Step, ...], bounds: Bounds | None, moment: Moment) -> tuple[Step, ...]:

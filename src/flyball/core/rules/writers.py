@@ -68,7 +68,9 @@ def wants(case: Case, knobs: KnobState, bounds: Mapping[str, Bounds], moment: Mo
         target = target_of(name, case.about, knobs)
         layer = hold_layer(rule, case.about, target)
         on = _on(case, target, layer, knobs)
-        if on is None or bounded(knobs.catalogue[name], bounds.get(name), value, on)[0] != on:
+        if on is None or (
+            on != value and bounded(knobs.catalogue[name], bounds.get(name), value, on)[0] != on
+        ):
             was = knobs.ruled(name, moment.at, target.about) if on is None else on
             yield Want(case, target, layer, "hold", value, was)
 
@@ -158,12 +160,12 @@ def _limited(
         past = [step.base if want.layer == BASE else step.ruled for step in steps]
         to, slower = stepped(knob, bounds.step, to, want.was, [*past, want.was])
         clause = slower or clause
-    ruled = knobs.ruled(target.knob, moment.at, target.about)
-    after = knobs.evolve(turned(want, to, ""))
-    then = after.ruled(target.knob, moment.at, target.about)
-    if then != ruled and (why := frozen(bounds, trail, then, moment)):
+    hold = None if want.layer == BASE else want.layer
+    cover = knobs.above(target, hold, want.case.rule.priority, moment.at)
+    moves = cover is None and to != knobs.ruled(target.knob, moment.at, target.about)
+    if moves and (why := frozen(bounds, trail, to, moment)):
         return Outcome(want, "guard", want.was, why)
     if clause and to == want.was:
         return Outcome(want, "held", to, clause)
-    top = after.layers(target.knob, moment.at, target.about)[0].name
-    return Outcome(want, "done", to, clause or ("" if top == want.layer else f"covered by {top}"))
+    over = person or cover
+    return Outcome(want, "done", to, clause or (f"covered by {over.name}" if over else ""))

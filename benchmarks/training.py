@@ -1,0 +1,102 @@
+"""What the LightGBM learner adds to bare LightGBM: the same rows, the same parameters, in turns.
+
+Bare is `lgb.train` on a matrix and numeric labels that are there already; ours is `Learner.fit` from a
+table of columns and labels as text. What is left over is all that Flyball adds to a training before
+the snapshot is written.
+
+    python benchmarks/training.py --out training.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from flyball.adapters.learner_lightgbm import LightgbmLearner
+from flyball.core.table import Column, Feature, Table
+
+
+def main() -> None:
+    """Measure, print a table, write it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--features", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed")
+    parser.add_argument("--out", type=Path, default=None, help="JSON with the figures and the machine")
+    chosen = parser.parse_args()
+    found = measure(chosen.rows, chosen.features, chosen.rounds)
+    print(f"bare {found['bare s']:.2f} s, ours {found['ours s']:.2f} s: {found['over bare']:+.1%}")
+    if chosen.out:
+        chosen.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def measure(rows: int, width: int, rounds: int) -> dict[str, Any]:
+    """Alternate bare and ours; the best of each counts, for anything else is the machine's noise."""
+    table, labels, features = world(rows, width)
+    learner = LightgbmLearner()
+    settings = learner.settings(rows, classes=2, seed=1)
+    matrix = np.column_stack([table[feature.name] for feature in features])
+    target = (labels == "yes").astype(np.float32)
+
+    def bare() -> lgb.Booster:
+        return lgb.train(settings, lgb.Dataset(matrix, target, params=settings))
+
+    def ours() -> Any:
+        return learner.fit(table, labels, None, features, seed=1)
+
+    times: dict[str, list[float]] = {"bare": [], "ours": []}
+    for _ in range(rounds):
+        times["bare"].append(seconds(bare))
+        times["ours"].append(seconds(ours))
+    best = {name: min(each) for name, each in times.items()}
+    return {
+        "what": {"rows": rows, "features": width, "rounds": rounds, "trees": settings["num_iterations"]},
+        "bare s": best["bare"],
+        "ours s": best["ours"],
+        "median s": {name: statistics.median(each) for name, each in times.items()},
+        "over bare": best["ours"] / best["bare"] - 1,
+        "machine": machine(),
+    }
+
+
+def world(rows: int, width: int) -> tuple[Table, Column, tuple[Feature, ...]]:
+    """Items of two classes by column, with some values missing."""
+    rng = np.random.default_rng(0)
+    columns = {f"x{n}": rng.normal(size=rows) for n in range(width)}
+    drive = columns["x0"] + columns["x1"] * columns["x2"] + rng.normal(size=rows)
+    columns["x3"][rng.random(rows) < 0.05] = np.nan
+    labels = np.array(["no", "yes"], dtype=object)[(drive > 1).astype(int)]
+    return Table(columns), labels, tuple(Feature(name) for name in columns)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "lightgbm": lgb.__version__,
+    }
+
+
+if __name__ == "__main__":
+    main()

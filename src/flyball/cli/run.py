@@ -1,0 +1,165 @@
+"""Run a loop: live with Prefect, or on a virtual clock; show it going on, and write the report at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.live import Live as Screen
+
+from flyball.adapters.local_socket import listening
+from flyball.adapters.toml_file import override
+from flyball.bootstrap import App, driver, hosting, open_loop, reading
+from flyball.cli import project
+from flyball.cli.progress import Progress
+from flyball.cli.show import as_json, print_line
+from flyball.core.facts import LoopStopped
+from flyball.errors import Unreachable
+from flyball.live import Live
+from flyball.work.commands import obey
+
+DEMO = Path("runs/demo")
+#: How often the screen is drawn anew, and a line is written where there is no screen, in seconds.
+DRAW, WRITE = 0.5, 5.0
+AT_ITS_END = "the stream is at its end"
+
+
+def run(loop: Path, *, demo: bool, settings: Sequence[str], prefect: bool, report: bool, json: bool) -> int:
+    """Run a loop to its end, or until Ctrl-C."""
+    if demo:
+        loop = DEMO
+        _demo(loop)
+    overrides = dict(override(text) for text in settings)
+    say = _nothing if json else print_line
+    say(f"opening {loop}")
+    app = open_loop(loop, overrides)
+    for note in app.notes:
+        say(f"note: {note}")
+    try:
+        app.started()
+        if app.settings.clock.kind == "virtual":
+            because = _play(app, say)
+        else:
+            because = asyncio.run(_live(app, loop.resolve(), prefect, json, say))
+        app.stopped(because)
+        found = {"loop": str(loop), "ended": because, **_summary(app)}
+    finally:
+        app.close()
+    if report:
+        say("writing the report")
+        found["report"] = str(_report(loop, None, say))
+    if json:
+        as_json(found)
+    else:
+        counts = ", ".join(f"{found[name]:,} {name}" for name in ("labels", "models", "decisions"))
+        say(f"ended: {because}; {counts}")
+        if report:
+            say(f"report: {found['report']}")
+        say(f"look further:  flyball status --loop {loop}   flyball decisions --loop {loop}")
+    return 0
+
+
+def report(loop: Path, output: Path | None, *, json: bool) -> int:
+    """Write the report."""
+    path = _report(loop, output, _nothing if json else print_line)
+    if json:
+        as_json({"report": str(path)})
+    else:
+        print_line(f"report: {path}")
+    return 0
+
+
+def _report(loop: Path, output: Path | None, say: Any) -> Path:
+    from flyball.report import write
+
+    return write(loop, output or loop / "report.html", say)
+
+
+def _demo(loop: Path) -> None:
+    """Make the demo where it is not there; one that ran to its end is made anew."""
+    if (loop / "loop.toml").exists() and (loop / "flyball.db").exists():
+        with reading(loop) as read:
+            last = None
+            for recorded in read.log.read(kinds=["loop-started", "loop-stopped"]):
+                last = recorded.fact
+        if not isinstance(last, LoopStopped) or last.because != AT_ITS_END:
+            print_line("the demo was not at its end; it goes on from where it was")
+            return
+    if loop.exists():
+        shutil.rmtree(loop)
+    project.init(loop, "demo", json=False, dry_run=False)
+
+
+def _play(app: App, say: Any) -> str:
+    progress = Progress(app, app.clock.now())
+    then = time.monotonic()
+    for _ in driver(app).play(app.until):
+        if time.monotonic() - then > WRITE:
+            then = time.monotonic()
+            progress.refresh()
+            say(progress.line())
+    return AT_ITS_END if app.is_over(app.clock.now()) else "its time is up"
+
+
+async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Any) -> str:
+    live = Live(app, None)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: live.stop("Ctrl-C"))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: live.stop("it was asked to end"))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hosting(loop, live.lane_pass))
+        await stack.enter_async_context(
+            listening(loop, lambda request: obey(app.tools, request, app.clock.now()))
+        )
+        if prefect and app.settings.stores.prefect != "none":
+            from flyball.adapters.prefect.lanes import through_prefect
+
+            say("starting Prefect")
+            try:
+                where = app.settings.stores.prefect
+                live.call = await stack.enter_async_context(through_prefect(loop, where))
+            except Unreachable as error:
+                say(f"{error}\nthe loop goes on without Prefect; its lanes run all the same")
+        showing = asyncio.create_task(_show(app, live, quiet, say))
+        try:
+            return await live.run()
+        finally:
+            showing.cancel()
+
+
+async def _show(app: App, live: Live, quiet: bool, say: Any) -> None:
+    progress = Progress(app, app.clock.now())
+    if quiet:
+        return
+    with ExitStack() as stack:
+        screen = stack.enter_context(Screen(refresh_per_second=4)) if sys.stdout.isatty() else None
+        while True:
+            await asyncio.sleep(DRAW if screen else WRITE)
+            await asyncio.to_thread(progress.refresh)
+            if screen:
+                screen.update(progress.screen(live.views))
+            else:
+                say(progress.line())
+
+
+def _summary(app: App) -> dict[str, Any]:
+    state = app.tools.state
+    return {
+        "items": state.arrived,
+        "labels": state.answered_labels,
+        "asked": state.asked,
+        "batches": state.released,
+        "models": len(state.models),
+        "champion": state.champion,
+        "decisions": sum(1 for _ in app.tools.store.log.read(kinds=["decision-made"])),
+    }
+
+
+def _nothing(*_: Any) -> None:
+    pass

@@ -1,0 +1,57 @@
+"""Commands that change a loop: through the process that runs it, or by opening it where none does."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flyball.cli.show import as_json, print_line
+from flyball.errors import BadUsage, StoreLocked, Unreachable
+
+
+def rollback(loop: Path, version: int | None, because: str, *, json: bool, dry_run: bool) -> int:
+    """Let an earlier model score again."""
+    if not because.strip():
+        raise BadUsage('say why with --because "…"; it is kept with the decision')
+    if dry_run:
+        found = _would(loop, version)
+    else:
+        request = {"command": "rollback", "version": version, "because": because, "by": getpass.getuser()}
+        found = _sent(loop, request)
+    if json:
+        as_json({**found, "dry_run": dry_run})
+    else:
+        verb = "would score" if dry_run else "scores now"
+        print_line(f"model {found['champion']} {verb}; before it was model {found['before']}")
+    return 0
+
+
+def _would(loop: Path, version: int | None) -> Mapping[str, Any]:
+    from flyball.bootstrap import reading
+    from flyball.core.ids import ModelVersion
+    from flyball.work.promote import rollback_target
+
+    with reading(loop) as read:
+        to = rollback_target(read.state, None if version is None else ModelVersion(version))
+        return {"champion": to, "before": read.state.champion}
+
+
+def _sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    from flyball.adapters.local_socket import ask, socket_of
+    from flyball.bootstrap import open_loop
+    from flyball.work.commands import obey
+
+    if socket_of(loop).exists():
+        with suppress(Unreachable):  # the socket may be left behind by a process that was killed
+            return ask(loop, request)
+    try:
+        app = open_loop(loop)
+    except StoreLocked:
+        return ask(loop, request)
+    try:
+        return obey(app.tools, request, app.clock.now())
+    finally:
+        app.close()

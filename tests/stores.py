@@ -1,0 +1,115 @@
+"""Stores to test: one in memory, one on SQLite, and short words for what is written to them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from flyball.adapters.commits import Salt
+from flyball.adapters.memory_store import memory_store
+from flyball.adapters.sql import open_store
+from flyball.core.facts import AnswerGiven, BatchReleased, ItemsArrived, LabelSettled, LabelsKnown
+from flyball.core.ids import AnnotatorId, BatchId, Digest, ItemId, Position
+from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Receipt, Store
+
+KINDS = ("memory", "sqlite")
+SEGMENT = Digest("5e" * 32)
+
+
+def chance(seed: int = 0) -> Salt:
+    """Salts that are the same for the same seed."""
+    return np.random.default_rng(seed).bytes
+
+
+@contextmanager
+def opened(kind: str, directory: Path) -> Iterator[Store]:
+    """An empty store of that kind."""
+    store = memory_store(chance()) if kind == "memory" else fresh_sqlite(directory / "loop.db")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def fresh_sqlite(path: Path) -> Store:
+    """An empty store on SQLite, copied from one that was made once."""
+    shutil.copy(_template(), path)
+    return open_store(path, salt=chance())
+
+
+@cache
+def _template() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="flyball-template-")) / "loop.db"
+    open_store(path, salt=chance()).close()
+    return path
+
+
+def ids(*names: str) -> tuple[ItemId, ...]:
+    """Names of items."""
+    return tuple(map(ItemId, names))
+
+
+def answer(item: str, label: str = "fraud", annotator: str = "ann-1") -> AnswerGiven:
+    """What an annotator said."""
+    return AnswerGiven(ItemId(item), AnnotatorId(annotator), label)
+
+
+def arrivals(items: Sequence[str], times: Sequence[float] | None = None, name: str | None = None) -> Commit:
+    """Items that arrive, one second after the other from 0 on where no times are given."""
+    moments = np.array(range(len(items)) if times is None else times, dtype=np.float64)
+    fact = ItemsArrived(SEGMENT, len(items), 0.0, 0.0, len(items))
+    return Commit([Draft(fact, event_id=name)], arrivals=Arrivals(SEGMENT, ids(*items), moments))
+
+
+def arrive(store: Store, *items: str, times: Sequence[float] | None = None, now: float = 10.0) -> Receipt:
+    """Let items arrive."""
+    return store.log.append(arrivals(items, times), now)[0]
+
+
+def released(batch: str, items: Sequence[str], reserve: Sequence[str] = ()) -> BatchReleased:
+    """Items that go out."""
+    return BatchReleased(
+        batch=BatchId(batch),
+        number=1,
+        items=ids(*items),
+        reserve=ids(*reserve),
+        sampler="random",
+        pool=100,
+        model=None,
+        rules=Digest("00" * 32),
+        answers_needed=1,
+        due=3600.0,
+    )
+
+
+def release(store: Store, batch: str, *items: str, reserve: Sequence[str] = (), now: float = 20.0) -> Receipt:
+    """Let items go out."""
+    return store.log.append(Commit([Draft(released(batch, items, reserve))]), now)[0]
+
+
+def settled(item: str, label: str, batch: str | None = None, policy: str = "majority") -> LabelSettled:
+    """A label that answers were settled into."""
+    named = None if batch is None else BatchId(batch)
+    return LabelSettled(ItemId(item), label, (Position(1),), policy, named, 1.0)
+
+
+def settle(store: Store, item: str, label: str, batch: str | None = None, now: float = 30.0) -> Receipt:
+    """Let an item get a label."""
+    return store.log.append(Commit([Draft(settled(item, label, batch))]), now)[0]
+
+
+def known(labels: dict[str, str]) -> Commit:
+    """Labels that become known by themselves."""
+    columns = KnownLabels(ids(*labels), list(labels.values()))
+    return Commit([Draft(LabelsKnown(SEGMENT, len(labels), len(labels)))], known=columns)
+
+
+def know(store: Store, labels: dict[str, str], now: float = 40.0) -> Receipt:
+    """Let labels become known by themselves."""
+    return store.log.append(known(labels), now)[0]
