@@ -4,7 +4,7 @@ Both read a million items from Parquet, score them with the same trees and write
 scores to Parquet. Ours goes through `Segments` and `Model`: it also checks what it read against its
 name, names what it wrote by its content, and waits until that is on the disk.
 
-    python benchmarks/scoring.py --out scoring.json
+    python -m benchmarks.scoring --out scoring.json
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from benchmarks.training import machine, seconds, world
+
 from flyball.adapters.learner_lightgbm import LightgbmLearner
 from flyball.adapters.segments import FileSegments
 from flyball.core.table import Table, texts
@@ -62,7 +62,7 @@ def measure(place: Path, rows: int, width: int, rounds: int) -> dict[str, Any]:
     def bare() -> None:
         read = pq.read_table(place / "bare.parquet")
         matrix = np.column_stack([read[name].to_numpy() for name in names])
-        p = model.booster.predict(matrix)
+        p = np.asarray(model.booster.predict(matrix))
         pq.write_table(pa.table({"item": read["item"], "p_no": 1 - p, "p_yes": p}), place / "scores.parquet")
 
     def ours() -> None:

@@ -4,7 +4,7 @@ Bare is `lgb.train` on a matrix and numeric labels that are there already; ours 
 table of columns and labels as text. What is left over is all that Flyball adds to a training before
 the snapshot is written.
 
-    python benchmarks/training.py --out training.json
+    python -m benchmarks.training --out training.json
 """
 
 from __future__ import annotations

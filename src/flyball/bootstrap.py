@@ -23,7 +23,7 @@ from flyball.adapters.toml_file import load
 from flyball.core.chance import rng
 from flyball.core.control import KnobState
 from flyball.core.due import Go
-from flyball.core.facts import KnobTurned, LoopStarted, LoopStopped
+from flyball.core.facts import BatchReleased, KnobTurned, LoopStarted, LoopStopped
 from flyball.core.gauges import Gauges
 from flyball.core.ids import Digest, Instant, Seconds, digest_of
 from flyball.core.knobs import ACTIONS, KNOBS
@@ -31,7 +31,7 @@ from flyball.core.loop import LoopState
 from flyball.core.rules.words import Catalogue
 from flyball.core.signals import SIGNALS
 from flyball.errors import BadUsage
-from flyball.ports import Desk, Items, Log, Segments, Shelf, Store, Stream, Truth
+from flyball.ports import Desk, Items, Log, Offer, Segments, Shelf, Store, Stream, Truth
 from flyball.settings import Settings, config_digest
 from flyball.twin.driver import VirtualDriver
 from flyball.work import annotate, capture, ingest, integrate, score, train
@@ -155,7 +155,7 @@ def assemble(
         code=code_digest(),
         store=store,
         segments=segments,
-        desk=_desk(settings, opened),
+        desk=_desk(settings, opened, store.log),
         shelf=shelf,
         learner=open_learner(settings.learner.name, settings.learner.parameters),
         knobs=KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs}),
@@ -175,14 +175,14 @@ def assemble(
         notes=opened.notes,
     )
     for batch in tools.state.open.values():
-        annotate.offer(tools, batch.released, clock.now())
+        annotate.offer(tools, batch.released, batch.at)
     return app
 
 
 def driver(app: App) -> VirtualDriver:
     """What plays a loop whose clock is virtual."""
     if not isinstance(app.clock, VirtualClock):
-        raise BadUsage("only a loop with a virtual clock can be played; set clock.kind to \"virtual\"")
+        raise BadUsage('only a loop with a virtual clock can be played; set clock.kind to "virtual"')
     return VirtualDriver(
         lanes=tuple(app.lanes.values()),
         clock=app.clock,
@@ -279,7 +279,8 @@ def code_digest() -> Digest:
     """The digest of this Flyball's own code: one of the pins of every run."""
     package = Path(__file__).parent
     names = sorted(package.rglob("*.py"))
-    return digest_of(b"\0".join(path.relative_to(package).as_posix().encode() + path.read_bytes() for path in names))
+    written = (path.relative_to(package).as_posix().encode() + path.read_bytes() for path in names)
+    return digest_of(b"\0".join(written))
 
 
 def _clock(settings: Settings, start: Instant) -> Clock:
@@ -292,14 +293,20 @@ def _clock(settings: Settings, start: Instant) -> Clock:
             return RealClock()
 
 
-def _desk(settings: Settings, opened: OpenedStream) -> Desk:
+def _desk(settings: Settings, opened: OpenedStream, log: Log) -> Desk:
     if settings.team.source == "none":
         return NobodyDesk()
     if opened.truth is None:
         raise BadUsage(
             "a simulated team needs to know the true labels: name their column as stream.label in loop.toml"
         )
-    return SimulatedDesk(settings.team, opened.truth, opened.classes, settings.seed)
+    released = [(r.at, r.fact) for r in log.read(kinds=["batch-released"])]
+    history = [
+        (Offer(fact.batch, fact.items, fact.answers_needed), at)
+        for at, fact in released
+        if isinstance(fact, BatchReleased)
+    ]
+    return SimulatedDesk(settings.team, opened.truth, opened.classes, settings.seed, history)
 
 
 def _steering(tools: Tools, stream: Stream, now: Instant) -> Steering:

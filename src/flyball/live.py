@@ -1,4 +1,4 @@
-"""The loop on a live clock: Prefect flows in one process, overlapping, and the loop going on without Prefect."""
+"""The loop on a live clock: overlapping Prefect flows in one process, and going on without Prefect."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyball.adapters.clock import RealClock, SpedClock
 from flyball.bootstrap import App
 from flyball.core.due import Go, Wait
 from flyball.core.facts import AlertCleared, AlertRaised
@@ -43,7 +44,8 @@ class Live:
     """
 
     app: App
-    call: Caller | None
+    clock: RealClock | SpedClock
+    call: Caller | None = None
     views: dict[str, LaneView] = field(default_factory=dict)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,7 +64,11 @@ class Live:
     async def run(self) -> str:
         """Run, and say why it ended."""
         loop = asyncio.get_running_loop()
-        self.app.tools.changed = lambda: loop.call_soon_threadsafe(self._changed.set)
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(self._changed.set)
+
+        self.app.tools.changed = tell
         self.views = {name: LaneView() for name in self.app.lanes}
         self._begun = {name: asyncio.Event() for name in self.app.lanes}
         async with asyncio.TaskGroup() as group:
@@ -77,7 +83,7 @@ class Live:
 
     async def lane_pass(self, name: str) -> dict[str, Any]:
         """One pass of a lane: what its flow's body calls. In a sped-up world it lasts its modelled time."""
-        app, lane, clock = self.app, self.app.lanes[name], self.app.clock
+        app, lane, clock = self.app, self.app.lanes[name], self.clock
         now = clock.now()
         due = await asyncio.to_thread(lane.due, now)
         if not isinstance(due, Go):
@@ -97,7 +103,7 @@ class Live:
         return {"lane": name, "about": done.about, **done.numbers}
 
     async def _performed(self, name: str, begun: Any, end: Instant) -> Done:
-        lane, clock = self.app.lanes[name], self.app.clock
+        lane, clock = self.app.lanes[name], self.clock
         try:
             outcome = await asyncio.to_thread(lane.perform, begun)
         except Exception as error:  # user code may throw anything; the lane writes it down
@@ -108,7 +114,7 @@ class Live:
     async def _drive(self, name: str) -> None:
         gap = GAP_REAL if self.app.settings.clock.kind == "real" else GAP_SPED
         while not self._stop.is_set():
-            due = await asyncio.to_thread(self.app.lanes[name].due, self.app.clock.now())
+            due = await asyncio.to_thread(self.app.lanes[name].due, self.clock.now())
             if isinstance(due, Wait):
                 self.views[name].waits = due.why
                 await self._sleep(name, due.until)
@@ -141,7 +147,7 @@ class Live:
 
     async def _capture(self) -> None:
         while not self._stop.is_set():
-            await asyncio.to_thread(self.app.capture, self.app.clock.now())
+            await asyncio.to_thread(self.app.capture, self.clock.now())
             await asyncio.sleep(TICK)
 
     async def _watch(self) -> None:
@@ -149,7 +155,7 @@ class Live:
         quiet = 0
         while not self._stop.is_set():
             await asyncio.sleep(0.1)
-            now = self.app.clock.now()
+            now = self.clock.now()
             if self.app.until is not None and now >= self.app.until:
                 self.stop("its time is up")
             others = {name for name in self.app.lanes if name != "steer"}
@@ -165,7 +171,7 @@ class Live:
     async def _sleep(self, name: str, until: Instant | None) -> None:
         seconds = LONGEST_SLEEP
         if until is not None:
-            seconds = min(seconds, max(0.0, self.app.clock.wall_seconds_until(until)))
+            seconds = min(seconds, max(0.0, self.clock.wall_seconds_until(until)))
         else:
             self._asleep.add(name)
         await self._wait_for_change(max(seconds, 0.005))
@@ -181,14 +187,14 @@ class Live:
             self._changed.clear()
 
     async def _reach(self, moment: Instant) -> None:
-        while (seconds := self.app.clock.wall_seconds_until(moment)) > 0:
+        while (seconds := self.clock.wall_seconds_until(moment)) > 0:
             await asyncio.sleep(min(seconds, LONGEST_SLEEP))
 
     async def _alert(self, key: str, message: str) -> None:
         if key not in self.app.tools.state.alerts:
             raised = AlertRaised(key, "warn", message)
-            await asyncio.to_thread(self.app.tools.tell, self.app.clock.now(), raised)
+            await asyncio.to_thread(self.app.tools.tell, self.clock.now(), raised)
 
     async def _clear(self, key: str) -> None:
         if key in self.app.tools.state.alerts:
-            await asyncio.to_thread(self.app.tools.tell, self.app.clock.now(), AlertCleared(key))
+            await asyncio.to_thread(self.app.tools.tell, self.clock.now(), AlertCleared(key))

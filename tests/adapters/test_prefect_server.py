@@ -65,6 +65,12 @@ def ended(process: int) -> bool:
     return True
 
 
+def waiting(script: str) -> subprocess.Popen[str]:
+    """A Python process that can be told to end by closing its input."""
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def test_a_server_dies_with_its_starter_even_while_a_child_of_the_starter_lives_on(another: Path) -> None:
     script = f"""
 import os, time
@@ -120,12 +126,7 @@ with LocalServer(Path({str(another)!r})) as server:
     print(server.url, server.process is None, flush=True)
     sys.stdin.read()
 """
-    command = [sys.executable, "-c", script]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with (
-        subprocess.Popen(command, **pipes, text=True) as one,
-        subprocess.Popen(command, **pipes, text=True) as two,
-    ):
+    with waiting(script) as one, waiting(script) as two:
         said = [each.stdout.readline().split() for each in (one, two) if each.stdout is not None]
     assert said[0][0] == said[1][0]
     assert sorted(found for _, found in said) == ["False", "True"]

@@ -53,6 +53,14 @@ def test_a_second_writer_is_told_who_the_first_is(path: Path, store: Store) -> N
         open_store(path, salt=chance())
 
 
+def test_a_closed_store_is_neither_read_nor_written(path: Path, store: Store) -> None:
+    store.close()
+    with closing(open_store(path, salt=chance())):
+        for use in (store.log.head, lambda: store.log.append(said("a"), 10.0)):
+            with pytest.raises(Unreachable, match="is closed"):
+                use()
+
+
 def test_the_lock_goes_with_its_store(path: Path) -> None:
     for _ in range(2):
         open_store(path, salt=chance()).close()

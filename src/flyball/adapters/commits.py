@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flyball.core.chain import SALT_BYTES, Head, Link, instant, key_of, micros, seal
@@ -97,6 +97,11 @@ def plan(
             stands[each.key] = link
     jobs = tuple((job, receipts[job.of].seq) for job in commit.jobs if receipts[job.of].new)
     return Plan(tuple(receipts), tuple(links), tuple(facts), jobs, _changes(commit, facts))
+
+
+def in_order(contested: Iterable[Contested]) -> list[Contested]:
+    """By the time at which they were seen; the same order wherever they were kept."""
+    return sorted(contested, key=lambda each: (each.seen_at, each.source, each.event_id, each.body))
 
 
 def not_held(job: Job) -> LeaseLost:

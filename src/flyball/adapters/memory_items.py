@@ -78,7 +78,7 @@ class MemoryItems:
         chosen = label_row[rows]
         offered = self._offered.all[rows] <= up_to
         batch = self._labels.batch.all[chosen]
-        went_out = offered & np.array([each is None for each in batch], dtype=bool)
+        went_out = offered & ~self._labels.has_batch.all[chosen]
         batch[went_out] = self._batch.all[rows[went_out]]
         columns = self._arrivals(rows) | {
             "label": self._labels.label.all[chosen],
@@ -197,6 +197,7 @@ class _Labels:
 
     def __init__(self) -> None:
         self.label, self.source, self.batch = Growing(object), Growing(object), Growing(object)
+        self.has_batch = Growing(np.bool_)
         self.seq, self.index = Growing(np.int64), Growing(np.int64)
         #: For items that have not come, the rows of their labels.
         self.awaited: dict[ItemId, list[int]] = {}
@@ -206,6 +207,7 @@ class _Labels:
         self.label.extend(list(change.labels), count)
         self.source.extend(list(change.sources), count)
         self.batch.extend(list(change.batches), count)
+        self.has_batch.extend([batch is not None for batch in change.batches], count)
         self.seq.extend(list(change.seqs), count)
         self.index.extend(list(indices), count)
         rows = range(first, first + count)
@@ -234,7 +236,8 @@ def _by_time_and_name(times: Column, names: Column) -> npt.NDArray[np.int64]:
     order = np.argsort(times, kind="stable").astype(np.int64, copy=False)
     time, name = times[order], names[order]
     tied = time[1:] == time[:-1]
-    if not np.any(tied & (name[1:] < name[:-1]).astype(bool)):
+    ties = np.flatnonzero(tied)
+    if not np.any(name[ties + 1] < name[ties]):
         return order
     edges = np.flatnonzero(np.concatenate(([True], ~tied, [True])))
     for start, end in pairwise(edges):

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flyball.adapters.commits import Clash, Plan, Salt, not_held, plan, written
+from flyball.adapters.commits import Clash, Plan, Salt, in_order, not_held, plan, written
 from flyball.adapters.memory_items import MemoryItems
 from flyball.core.chain import Head, Link, instant
 from flyball.core.facts import AnswerGiven, Recorded, body_of
@@ -85,7 +85,7 @@ class MemoryLog:
 
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""
-        return iter(list(self._contested.values()))
+        return iter(in_order(self._contested.values()))
 
     def _head(self) -> Head:
         if not self._links:

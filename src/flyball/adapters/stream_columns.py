@@ -156,6 +156,8 @@ def text_of(value: object) -> str:
 
 def text_column(column: pd.Series[Any], missing: frozenset[str] = frozenset()) -> Column:
     """Values as text, missing ones and those whose text is in `missing` as None."""
+    if isinstance(column.dtype, pd.StringDtype) and not missing:
+        return np.asarray(column.astype(object).where(column.notna(), None))
     codes, distinct = pd.factorize(column, use_na_sentinel=True)
     words = [text_of(value) for value in distinct]
     named = texts([None if word in missing else word for word in words] + [None])

@@ -81,9 +81,7 @@ def known_labels(rows: Rows, free: int) -> Table:
         label[:free], known_at[:free] = rows.truth[:free], time[:free]
     item = rows.items["item"]
     first = ~_repeated(item)
-    kept = np.flatnonzero(
-        first & ~np.isnan(known_at) & np.array([each is not None for each in label], dtype=bool)
-    )
+    kept = np.flatnonzero(first & ~np.isnan(known_at) & ~np.asarray(pd.isna(label)))
     kept = kept[np.argsort(known_at[kept], kind="stable")]
     return Table({"item": item[kept], "label": label[kept], "known_at": known_at[kept]})
 
@@ -160,9 +158,4 @@ def _part(table: Table, times: Floats, cursor: int, until: Instant, limit: int) 
 
 
 def _repeated(items: Column) -> Mask:
-    seen: set[str] = set()
-    repeated = np.zeros(len(items), dtype=bool)
-    for row, item in enumerate(items):
-        repeated[row] = item in seen
-        seen.add(item)
-    return repeated
+    return np.asarray(pd.Series(items, dtype=object).duplicated())

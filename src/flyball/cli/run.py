@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.live import Live as Screen
 
+from flyball.adapters.clock import RealClock, SpedClock
 from flyball.adapters.local_socket import listening
+from flyball.adapters.prefect.hosting import hosted
 from flyball.adapters.toml_file import override
 from flyball.bootstrap import App, driver, hosting, open_loop, reading
 from flyball.cli import project
@@ -26,9 +27,11 @@ from flyball.live import Live
 from flyball.work.commands import obey
 
 DEMO = Path("runs/demo")
+#: Where words for the person go.
+Say = Callable[[str], None]
 #: How often the screen is drawn anew, and a line is written where there is no screen, in seconds.
 DRAW, WRITE = 0.5, 5.0
-AT_ITS_END = "the stream is at its end"
+AT_ITS_END, TIME_IS_UP = "the stream is at its end", "its time is up"
 
 
 def run(loop: Path, *, demo: bool, settings: Sequence[str], prefect: bool, report: bool, json: bool) -> int:
@@ -47,7 +50,7 @@ def run(loop: Path, *, demo: bool, settings: Sequence[str], prefect: bool, repor
         if app.settings.clock.kind == "virtual":
             because = _play(app, say)
         else:
-            because = asyncio.run(_live(app, loop.resolve(), prefect, json, say))
+            because = hosted(lambda told: _live(app, loop.resolve(), prefect, json, say, told))
         app.stopped(because)
         found = {"loop": str(loop), "ended": because, **_summary(app)}
     finally:
@@ -76,7 +79,7 @@ def report(loop: Path, output: Path | None, *, json: bool) -> int:
     return 0
 
 
-def _report(loop: Path, output: Path | None, say: Any) -> Path:
+def _report(loop: Path, output: Path | None, say: Say) -> Path:
     from flyball.report import write
 
     return write(loop, output or loop / "report.html", say)
@@ -89,7 +92,7 @@ def _demo(loop: Path) -> None:
             last = None
             for recorded in read.log.read(kinds=["loop-started", "loop-stopped"]):
                 last = recorded.fact
-        if not isinstance(last, LoopStopped) or last.because != AT_ITS_END:
+        if not isinstance(last, LoopStopped) or last.because not in (AT_ITS_END, TIME_IS_UP):
             print_line("the demo was not at its end; it goes on from where it was")
             return
     if loop.exists():
@@ -97,7 +100,7 @@ def _demo(loop: Path) -> None:
     project.init(loop, "demo", json=False, dry_run=False)
 
 
-def _play(app: App, say: Any) -> str:
+def _play(app: App, say: Say) -> str:
     progress = Progress(app, app.clock.now())
     then = time.monotonic()
     for _ in driver(app).play(app.until):
@@ -105,14 +108,21 @@ def _play(app: App, say: Any) -> str:
             then = time.monotonic()
             progress.refresh()
             say(progress.line())
-    return AT_ITS_END if app.is_over(app.clock.now()) else "its time is up"
+    return AT_ITS_END if app.is_over(app.clock.now()) else TIME_IS_UP
 
 
-async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Any) -> str:
-    live = Live(app, None)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: live.stop("Ctrl-C"))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: live.stop("it was asked to end"))
+async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told: asyncio.Event) -> str:
+    assert isinstance(app.clock, RealClock | SpedClock)
+    live = Live(app, app.clock)
+
+    async def end_when_told() -> None:
+        await told.wait()
+        say("ending: what is under way is finished first")
+        live.stop("it was asked to end")
+
     async with AsyncExitStack() as stack:
+        ending = asyncio.create_task(end_when_told())
+        stack.callback(ending.cancel)
         stack.enter_context(hosting(loop, live.lane_pass))
         await stack.enter_async_context(
             listening(loop, lambda request: obey(app.tools, request, app.clock.now()))
@@ -133,7 +143,7 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Any) -> s
             showing.cancel()
 
 
-async def _show(app: App, live: Live, quiet: bool, say: Any) -> None:
+async def _show(app: App, live: Live, quiet: bool, say: Say) -> None:
     progress = Progress(app, app.clock.now())
     if quiet:
         return

@@ -2,12 +2,20 @@
 
 A fact's hash covers the hash in front of it, and a salted commitment to what was written. Salt and
 bytes may be erased later: the chain still holds, and the commitment gives nothing away.
+
+    hash       = SHA-256("ev1", prev_hash, seq, received_at, key, kind, item, schema, commitment)
+    key        = SHA-256("id", source, event_id), or without an id SHA-256("seq", source, seq)
+    commitment = HMAC-SHA-256(salt, body), or (body, raw) where the bytes as received were kept
+
+Each part but the first has its length in front, as 8 bytes big-endian. Numbers are 8 bytes big-endian
+with a sign, times in microseconds, text in UTF-8. The first `prev_hash` is 32 zero bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,12 +72,14 @@ class Break:
 
 
 def micros(moment: Instant) -> int:
-    """A moment as whole microseconds, the nearest.
+    """A moment as whole microseconds, the nearest; until the year 2242 `instant` gives it back exactly.
 
     >>> micros(1.0000004), instant(micros(1.5))
     (1000000, 1.5)
     """
-    return round(moment * 1_000_000)
+    # Of the moment as a whole the product would be rounded a second time.
+    whole = math.floor(moment)
+    return whole * 1_000_000 + round((moment - whole) * 1_000_000)
 
 
 def instant(at: int) -> Instant:

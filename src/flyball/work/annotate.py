@@ -48,10 +48,10 @@ def begin(tools: Tools, go: Go, now: Instant) -> Begun | None:
         if fact is None:
             return None
         try:
-            tools.write(Commit([Draft(fact, event_id=f"batch-{fact.number}")]), now)
+            (receipt,) = tools.write(Commit([Draft(fact, event_id=f"batch-{fact.number}")]), now)
         except StaleItems:  # another process took some of them: the next look at the pool will not have them
             return None
-        offer(tools, fact, now)
+        offer(tools, fact, receipt.at)
     return Begun(fact.batch, fact, go.why)
 
 

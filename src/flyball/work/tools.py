@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,6 @@ class Tools:
             self._models = {v: m for v, m in self._models.items() if v in present} | {version: model}
 
 
-def items_of(values: Sequence[str]) -> tuple[ItemId, ...]:
+def items_of(values: Iterable[Any]) -> tuple[ItemId, ...]:
     """Item names as such."""
     return tuple(ItemId(str(value)) for value in values)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flyball.adapters.prefect import environment
 from flyball.adapters.prefect.calls import call_flow
 from flyball.adapters.prefect.gate import Gate
+from flyball.adapters.prefect.runs import close_orphans
 from flyball.adapters.prefect.server import LocalServer
 from flyball.errors import BadUsage
 
@@ -37,6 +38,7 @@ async def through_prefect(
     url = await asyncio.to_thread(server.start) if server else where
     try:
         with environment.applied(environment.settings_for(directory, url)):
+            await asyncio.to_thread(close_orphans, url)
             flows = await asyncio.to_thread(flows_of, directory)
             gate = Gate(1 if server else WIDTH)
 

@@ -6,7 +6,7 @@ Types that need no conversion make this safe, and hundreds of values in each com
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -93,7 +93,7 @@ def _question(
     return sa.select(column, *more).where(column.in_([sa.bindparam(name) for name in names]))
 
 
-@cache
+@lru_cache(maxsize=256)
 def _compiled(statement: sa.Insert | sa.Select[Any], dialect: sa.Dialect) -> SQLCompiler:
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)

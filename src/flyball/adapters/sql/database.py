@@ -27,6 +27,7 @@ class Database:
         self._fatal = fatal
         self._lock = threading.Lock()
         self._stopped = ""
+        self._closed = ""
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -34,20 +35,23 @@ class Database:
         if self._writing is None:
             raise StoreLocked(f"{self.name} was opened to be read; the process that runs the loop writes it.")
         with self._lock, self._told("is not written; nothing of this was taken"):
-            if self._stopped:
-                raise Unreachable(self._stopped)
+            if why := self._closed or self._stopped:
+                raise Unreachable(why)
             with self._writing.begin() as connection:
                 yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A short transaction that reads: a long one would let the write-ahead log grow without bound."""
+        if self._closed:
+            raise Unreachable(self._closed)
         with self._told("cannot be read"), self._reading.begin() as connection:
             yield connection
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; whoever comes later is refused, because the lock may be another's then."""
         with self._lock:
+            self._closed = f"{self.name} is closed."
             self._reading.dispose()
             if self._writing is not None:
                 self._writing.dispose()

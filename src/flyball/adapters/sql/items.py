@@ -60,7 +60,7 @@ class SqlItems:
         """See `ports.Items`."""
         dtypes = (object, np.float64, np.int64, np.int64)
         with self._database.read() as connection:
-            columns = bulk.columns(connection, _POOL, {"newest": newest}, dtypes)
+            columns = bulk.columns(connection, _POOL, {"newest": int(newest)}, dtypes)
             return ItemRows(Table(_arrivals(connection, [column[::-1] for column in columns])))
 
     def labelled(self, up_to: Position) -> ItemRows:
@@ -68,7 +68,7 @@ class SqlItems:
         dtypes = (object, np.float64, np.int64, np.int64, object, object, np.int64, object, np.bool_)
         with self._database.read() as connection:
             *arrived, name, source, seq, batch, reserve = bulk.columns(
-                connection, _LABELLED, {"up_to": up_to}, dtypes
+                connection, _LABELLED, {"up_to": int(up_to)}, dtypes
             )
             columns = _arrivals(connection, arrived)
         labels = {"label": name, "source": source, "seq": seq, "batch": batch, "reserve": reserve}

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.adapters.commits import Clash, Plan, Salt, Written, plan, written
+from flyball.adapters.commits import Clash, Plan, Salt, Written, in_order, plan, written
 from flyball.adapters.sql import bulk, items, jobs, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import event, event_body, event_conflict, note
@@ -92,8 +92,8 @@ class SqlLog:
         """See `ports.Evidence`."""
         columns = [event_conflict.c[name] for name in Contested.__slots__]
         with self._database.read() as connection:
-            found = connection.execute(sa.select(*columns).order_by(event_conflict.c.seen_at)).all()
-        return (Contested(*row) for row in found)
+            found = connection.execute(sa.select(*columns)).all()
+        return iter(in_order(Contested(*row) for row in found))
 
     def _keep_evidence(self, contested: Sequence[Contested]) -> None:
         table = event_conflict

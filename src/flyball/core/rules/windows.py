@@ -79,10 +79,9 @@ class _Mean:
 
 
 class _Line:
-    """slope: of the least-squares line, per cycle or per hour, from exact sums."""
+    """slope over a time: of the least-squares line, per hour, from exact sums."""
 
-    def __init__(self, by_cycle: bool) -> None:
-        self._by_cycle = by_cycle
+    def __init__(self) -> None:
         self._x = self._y = self._xx = self._xy = Fraction(0)
 
     def push(self, point: Point) -> None:
@@ -92,8 +91,7 @@ class _Line:
         self._add(point, -1)
 
     def _add(self, point: Point, sign: int) -> None:
-        x = Fraction(point.cycle) if self._by_cycle else Fraction(point.at) / 3600
-        y = Fraction(point.value)
+        x, y = Fraction(point.at), Fraction(point.value)
         self._x += sign * x
         self._y += sign * y
         self._xx += sign * x * x
@@ -103,9 +101,25 @@ class _Line:
         count = len(points)
         spread = count * self._xx - self._x * self._x
         try:
-            return float((count * self._xy - self._x * self._y) / spread) if spread else None
+            return float((count * self._xy - self._x * self._y) / spread * 3600) if spread else None
         except OverflowError:
             return None
+
+
+class _ShortLine:
+    """slope over cycles: the same, per cycle, of so few points that they are summed each time."""
+
+    def push(self, point: Point) -> None:
+        pass
+
+    def pop(self, point: Point, rest: Sequence[Point]) -> None:
+        pass
+
+    def value(self, points: Sequence[Point]) -> float | None:
+        middle = sum(point.cycle for point in points) / len(points)
+        level = sum(point.value for point in points) / len(points)
+        spread = sum((point.cycle - middle) ** 2 for point in points)
+        return sum((point.cycle - middle) * (point.value - level) for point in points) / spread
 
 
 class _Extreme:
@@ -174,7 +188,7 @@ def _fold(call: Call, by_cycle: bool) -> _Fold:
         case "avg":
             return _Mean()
         case "slope":
-            return _Line(by_cycle)
+            return _ShortLine() if by_cycle else _Line()
         case "max":
             return _Extreme(1.0)
         case "min":
