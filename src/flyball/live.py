@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyball.adapters.clock import RealClock, SpedClock
+from flyball.adapters.clock import Hold, RealClock, SpedClock
 from flyball.bootstrap import App
 from flyball.core.due import Go, Wait
 from flyball.core.facts import AlertCleared, AlertRaised
@@ -50,6 +50,7 @@ class Live:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _begun: dict[str, asyncio.Event] = field(default_factory=dict)
+    _starting: dict[str, Hold] = field(default_factory=dict)
     _asleep: set[str] = field(default_factory=set)
     _out: set[asyncio.Task[None]] = field(default_factory=set)
     _prefect_again: float = 0.0
@@ -90,6 +91,7 @@ class Live:
             return {"lane": name, "about": due.why}
         end = now + app.takes(name)
         with clock.working(end):
+            self._let_go(name)
             begun = await asyncio.to_thread(lane.begin, due, now)
             self._begun[name].set()
             if begun is None:
@@ -120,6 +122,8 @@ class Live:
                 await self._sleep(name, due.until)
                 continue
             self.views[name].waits = ""
+            # A sped world stands still until the pass has begun: Prefect's time is not the world's.
+            self._starting[name] = self.clock.working(self.clock.now())
             self._begun[name].clear()
             flow = asyncio.create_task(self._flow(name))
             if name == "annotate":  # its flow run lasts as long as the batch is out
@@ -130,7 +134,12 @@ class Live:
                 begun.cancel()
             else:
                 await flow
+            self._let_go(name)
             await asyncio.sleep(gap)
+
+    def _let_go(self, name: str) -> None:
+        if (hold := self._starting.pop(name, None)) is not None:
+            hold.release()
 
     async def _flow(self, name: str) -> None:
         loop = asyncio.get_running_loop()

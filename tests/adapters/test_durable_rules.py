@@ -30,8 +30,8 @@ from flyball.core.rules.model import (
     Ruleset,
     Word,
 )
-from flyball.core.rules.normal import Sign
 from flyball.core.rules.reference import ReferenceEngine
+from flyball.core.rules.words import Sign
 
 NUMBERS = (
     0.0,

@@ -138,7 +138,7 @@ def test_the_api_and_the_file_tell_the_same_story(server: LocalServer, directory
 
 @pytest.mark.parametrize("source", ["http://127.0.0.1:9/api", "no/such.db"], ids=["API", "file"])
 def test_intervals_that_cannot_be_read_are_one_sentence(source: str) -> None:
-    with pytest.raises(Unreachable, match="^Prefect"):
+    with pytest.raises(Unreachable, match=r"^Prefect"):
         lane_intervals(source)
 
 

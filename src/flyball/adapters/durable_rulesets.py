@@ -22,6 +22,7 @@ from flyball.core.rules.conditions import Side
 from flyball.core.rules.model import Compare, Condition, Expression, Number, Word
 from flyball.core.rules.normal import Atom, Part, Uses, opposite, parts_of
 from flyball.core.rules.tree import written
+from flyball.core.rules.words import TURNED
 
 #: At most so many atoms a ruleset: as each matches as it is or turned round, never more than so many
 #: matches for one fact. The library stops at 64, and hangs from 512 atoms on.
@@ -34,7 +35,6 @@ _LOOK = '"look":0.5'
 _ALIVE_RULE = f'"{ALIVE}":{{"all":[{{"m":{{"$gt":{{"look":0.25}}}}}}]}}'
 
 _OPERATORS = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "==": "$eq", "!=": "$neq"}
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 #: A literal, or the key of a reading.
@@ -144,7 +144,7 @@ class _Draft:
             case Compare(left=Number() | Word(), right=Number() | Word()):
                 return self._of_pair(atom)
             case Compare(left=Number() | Word() as literal, operator=sign, right=side):
-                return self._of_literal(side, _TURNED[sign], literal)
+                return self._of_literal(side, TURNED[sign], literal)
             case Compare(left=side, operator=sign, right=Number() | Word() as literal):
                 return self._of_literal(side, sign, literal)
             case _:

@@ -17,7 +17,7 @@ from flyball.errors import BadFile, Problem
 
 LARGEST = 1_000_000
 #: A thousand rules with everything that a rule may say have fewer parts than this.
-MOST_PARTS = 100_000
+MOST_PARTS = 60_000
 DEEPEST = 20
 
 #: The line breaks of YAML; a few that Python's splitlines knows are none.
@@ -55,7 +55,9 @@ class _Reader:
         try:
             return self._document(yaml.parse(text, Loader=yaml.CLoader))
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            # Of what was begun and never ended, the beginning helps; the end is that of the file.
+            begun = error.context_mark if "end of stream" in str(error.problem) else None
+            mark = begun or error.problem_mark
             what = " ".join(part for part in (error.context, error.problem) if part)
             self._refuse("R003", f"not YAML: {what}", mark)
         except yaml.YAMLError as error:

@@ -113,6 +113,7 @@ def _play(app: App, say: Say) -> str:
 
 async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told: asyncio.Event) -> str:
     assert isinstance(app.clock, RealClock | SpedClock)
+    not_yet = app.clock.working(app.clock.now())  # a sped world begins when everything is ready
     live = Live(app, app.clock)
 
     async def end_when_told() -> None:
@@ -136,6 +137,7 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
                 live.call = await stack.enter_async_context(through_prefect(loop, where))
             except Unreachable as error:
                 say(f"{error}\nthe loop goes on without Prefect; its lanes run all the same")
+        not_yet.release()
         showing = asyncio.create_task(_show(app, live, quiet, say))
         try:
             return await live.run()

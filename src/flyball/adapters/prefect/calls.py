@@ -67,9 +67,13 @@ async def _run(
     flow: Flow[..., Any], passage: Passage, tags: Iterable[str], parameters: dict[str, Any]
 ) -> Any:
     from prefect import tags as tagged
+    from prefect.settings import get_current_settings
 
     gated = copy(flow)
     gated.fn = passage.around(flow.fn)
+    # What these leave open Prefect asks the server, with a call that blocks the event loop among others.
+    gated.result_storage = get_current_settings().results.local_storage_path
+    gated.persist_result = bool(flow.persist_result)
     with tagged(*tags):
         return await gated(**parameters)
 

@@ -108,7 +108,7 @@ class LocalServer:
         return url
 
     def _see_to_it(self) -> None:
-        """See that a server is on its way, ours or another process's. Raises Unreachable for one that failed."""
+        """See that a server is on its way, ours or another's. Raises Unreachable for one that failed."""
         if self._child is None:
             if (lock := locked(self._directory)) is not None:
                 lock.close()

@@ -18,6 +18,8 @@ from flyball.ports import Commit, Contested, Receipt
 
 #: Facts that one reading transaction fetches.
 PAGE = 1_000
+#: More than there will ever be.
+_ALL = Position(2**62)
 _NEWEST = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
 
 
@@ -49,17 +51,19 @@ class SqlLog:
         self, after: Position = START, kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
         """See `ports.Log`."""
-        # Kinds are read one beside the other, so all must end at the same place.
-        with self._database.read() as connection:
-            until = _head(connection).seq
-        left = until - after if limit is None else limit
+        left = _ALL if limit is None else limit
+        until: Position | None = None
         while left > 0:
+            size = min(left, PAGE)
             with self._database.read() as connection:
-                page = connection.execute(_page(after, until, kinds, min(left, PAGE))).all()
+                page = connection.execute(_page(after, until or _ALL, kinds, size)).all()
+                if until is None and len(page) == size:
+                    # Otherwise one who writes while he reads might never come to the end.
+                    until = _head(connection).seq
             yield from map(rows.recorded, page)
-            if len(page) < min(left, PAGE):
+            if len(page) < size:
                 return
-            left -= len(page)
+            left -= size
             after = page[-1].seq
 
     def head(self) -> Receipt:

@@ -13,6 +13,7 @@ from flyball.core.rules.model import Bounds, Do, Turn
 from flyball.core.rules.sections import Section
 from flyball.core.rules.words import OPTION_WORDS, Catalogue, near
 
+How = Literal["set", "scale", "add"]
 _VERBS = ("set", "scale", "add", "do")
 _FORMS = "{set: KNOB, to: VALUE}, {scale: KNOB, by: 1.5}, {add: KNOB, by: 10} or {do: ACTION}"
 
@@ -33,7 +34,7 @@ class Deeds:
         deeds = value.of if isinstance(value, Items) else (value,)
         if not deeds:
             self._tell.tell(key, "R202", f"`then` is empty; it has {_FORMS}")
-        found = [self._deed(each) for each in deeds]
+        found = [self._deed(each) for each in deeds if not self._tell.full]
         return tuple(each for each in found if each is not None)
 
     def hold(self, section: Section) -> dict[str, Value]:
@@ -52,7 +53,7 @@ class Deeds:
 
     def _deed(self, value: Marked) -> Turn | Do | None:
         if not isinstance(value, Pairs):
-            self._tell.tell(value, "R202", f"a deed is {_FORMS}")
+            self._tell.tell(value, "R202", f"a deed is one of {_FORMS}")
             return None
         section = Section(value, self._tell)
         verbs = [verb for verb in _VERBS if verb in section]
@@ -72,7 +73,7 @@ class Deeds:
         if knob is None or amount is None:
             return None
         value = self._value(knob, amount) if verb == "set" else self._amount(knob, verb, amount)
-        how = cast(Literal["set", "scale", "add"], verb)
+        how = cast(How, verb)
         return None if value is None else Turn(how, knob.name, value)
 
     def _amount(self, knob: Knob, verb: str, amount: Scalar) -> float | None:

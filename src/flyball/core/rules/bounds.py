@@ -11,7 +11,7 @@ from flyball.core.rules.model import Bounds, Span, StepLimit
 from flyball.core.rules.sections import Section
 from flyball.core.rules.words import Catalogue, near
 
-_KEYS = ("min", "max", "values", "step", "safe", "silent_for", "turns", "per")
+KEYS = ("min", "max", "values", "step", "safe", "silent_for", "turns", "per")
 
 
 def read_bounds(section: Section, catalogue: Catalogue, tell: Complaints) -> dict[str, Bounds]:
@@ -50,7 +50,7 @@ def narrowed(knob: Knob, bounds: Bounds | None) -> Knob:
 
 
 def _bounds(knob: Knob, section: Section, tell: Complaints) -> Bounds:
-    section.only(_KEYS, f"`{knob.name}`")
+    section.only(KEYS, f"`{knob.name}`")
     numeric = knob.kind in ("number", "integer")
     for name in ("min", "max", "step", "turns"):
         if name in section and not numeric:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from flyball.core.ids import Seconds
 from flyball.core.rules.marked import Complaints, Marked, Pairs
 from flyball.core.rules.model import AllOf, Compare, Condition, Named, Not, Number, Rule, Ruleset, Turn
 from flyball.core.rules.tree import written
-
-Sign = Literal["<", "<=", ">", ">=", "==", "!="]
-_TURNED: Mapping[Sign, Sign] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_OPPOSITE: Mapping[Sign, Sign] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+from flyball.core.rules.words import OPPOSITE, TURNED, Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +97,24 @@ def _demands(
             yield from _demands(inner, conditions, not true)
         case Named(name=name):
             yield from _demands(conditions[name], conditions, true)
-        case Compare(operator=sign, left=left, right=Number(value=value)):
-            yield written(left), _range(sign if true else _OPPOSITE[sign], value)
-        case Compare(operator=sign, left=Number(value=value), right=right):
-            yield written(right), _range(_TURNED[sign if true else _OPPOSITE[sign]], value)
+        case Compare(left=Number(value=value), operator=sign, right=right):
+            yield from _demand(written(right), TURNED[sign if true else OPPOSITE[sign]], value)
+        case Compare(left=left, operator=sign, right=Number(value=value)):
+            yield from _demand(written(left), sign if true else OPPOSITE[sign], value)
         case _:
             pass
 
 
-def _range(sign: Sign, value: float) -> _Range:
-    infinite = float("inf")
+def _demand(reads: str, sign: Sign, value: float) -> Iterator[tuple[str, _Range]]:
     match sign:
         case "<" | "<=":
-            return -infinite, False, value, sign == "<="
+            yield reads, (float("-inf"), False, value, sign == "<=")
         case ">" | ">=":
-            return value, sign == ">=", infinite, False
+            yield reads, (value, sign == ">=", float("inf"), False)
         case "==":
-            return value, True, value, True
+            yield reads, (value, True, value, True)
         case "!=":
-            return -infinite, False, infinite, False
+            pass
 
 
 def _apart(ranges: list[_Range]) -> bool:

@@ -22,14 +22,17 @@ KEYS = (
 )
 _ID_LENGTH = 80
 
+Mode = Literal["live", "shadow"]
+Missing = Literal["keep", "clear"]
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """What a rule does not say itself."""
 
-    mode: Literal["live", "shadow"] = "live"
+    mode: Mode = "live"
     cooldown: Span | None = None
-    when_missing: Literal["keep", "clear"] = "keep"
+    when_missing: Missing = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class _Reader:
         self._section = section
         self._given = given
         self._tell = tell
-        self._foreach = "annotator" if self._word("foreach", ("annotator",)) else None
+        self._foreach: Literal["annotator"] | None = (
+            "annotator" if self._word("foreach", ("annotator",)) else None
+        )
         self._names = Names(given.catalogue, given.conditions, each=self._foreach is not None)
 
     def rule(self) -> Rule | None:
@@ -102,12 +107,11 @@ class _Reader:
             repeat=self._repeat(),
             once=bool(once and values.flag(once, self._tell, "`once`")),
             priority=self._priority(),
-            mode=cast(Literal["live", "shadow"], self._word("mode", ("live", "shadow")) or defaults.mode),
+            mode=cast(Mode, self._word("mode", ("live", "shadow")) or defaults.mode),
             when_missing=cast(
-                Literal["keep", "clear"],
-                self._word("when_missing", ("keep", "clear")) or defaults.when_missing,
+                Missing, self._word("when_missing", ("keep", "clear")) or defaults.when_missing
             ),
-            foreach=cast(Literal["annotator"] | None, self._foreach),
+            foreach=self._foreach,
             line=section.pairs.line + 1,
             reason=reason,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import cast
 
 from flyball.core.rules.functions import called
 from flyball.core.rules.model import (
@@ -20,7 +20,7 @@ from flyball.core.rules.model import (
 )
 from flyball.core.rules.tokens import Tell, Token
 from flyball.core.rules.typed import Kind, Names, Typed
-from flyball.core.rules.words import OF_PAST, OF_VALUES, SECONDS, near
+from flyball.core.rules.words import OF_PAST, OF_VALUES, SECONDS, Operator, Sign, near
 
 
 class Checker:
@@ -52,11 +52,14 @@ class Checker:
     def _unknown_unit(self, token: Token, behind: Token | None) -> Typed:
         word = behind.text if behind else token.unit
         start, end = (behind.start, behind.end) if behind else (token.end - len(word), token.end)
-        if word in SECONDS or word[:1] in SECONDS:
+        if word in ("look", "looks"):
+            hint = "; count in `cycles`, or give a time"
+        elif word[:1] in SECONDS:
             hint = f"; did you mean `{token.text}{word[:1]}`?"
         else:
             hint = "; times are written `30s`, `10m`, `6h`, `2d`"
-        return self._wrong("R203", f"`{token.text} {word}` is no value{hint}", start, end)
+        value = f"{token.text}{' ' if behind else ''}{word}"
+        return self._wrong("R203", f"`{value}` is no value{hint}", start, end)
 
     def quoted(self, token: Token) -> Typed:
         """A word in quotes."""
@@ -163,7 +166,7 @@ class Checker:
         if operator.text in "+-":
             self._units(first, second)
             unit = first.unit or second.unit
-        sign = cast(Literal["+", "-", "*", "/"], operator.text)
+        sign = cast(Operator, operator.text)
         tree = Arithmetic(sign, first.expression, second.expression)
         return Typed(tree, "number", left.start, right.end, unit)
 
@@ -185,7 +188,7 @@ class Checker:
         self._units(first, second)
         self._reachable(first, second)
         self._reachable(second, first)
-        sign = cast(Literal["<", "<=", ">", ">=", "==", "!="], operator.text)
+        sign = cast(Sign, operator.text)
         tree = Compare(sign, first.expression, second.expression)
         return Typed(tree, "condition", left.start, right.end)
 

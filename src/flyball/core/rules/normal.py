@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 from flyball.core.rules.model import AllOf, AnyOf, Compare, Condition, Named, Not
-
-Sign = Literal["<", "<=", ">", ">=", "==", "!="]
-_OPPOSITE: Mapping[Sign, Sign] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+from flyball.core.rules.words import OPPOSITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def opposite(atom: Atom) -> Atom:
     """What holds when an atom does not; both are unknown together."""
     if isinstance(atom, Uses):
         return atom.opposite
-    return Compare(_OPPOSITE[atom.operator], atom.left, atom.right)
+    return Compare(OPPOSITE[atom.operator], atom.left, atom.right)
 
 
 def parts_of(

@@ -146,7 +146,8 @@ class _Parser:
 
     def _number(self, token: Token) -> Typed:
         behind = self._token
-        if not token.unit and behind.kind == "name" and behind.text not in ("and", "or", "not"):
+        unit = behind.kind == "name" and behind.text not in ("and", "or", "not") and "." not in behind.text
+        if unit and not token.unit:
             self._next += 1
             return self.checker.number(token, behind)
         return self.checker.number(token)
@@ -173,7 +174,7 @@ class _Parser:
         return self._tokens[self._next]
 
     def _take(self, kind: str, *texts: str) -> bool:
-        token = self._token
+        token = self._tokens[self._next]
         if token.kind == kind and token.text in texts:
             self._next += 1
             return True

@@ -43,9 +43,12 @@ def _parts(because: Scalar, names: Names, tell: Complaints) -> Iterator[str | Sh
 
 
 def _shown(because: Scalar, match: re.Match[str], names: Names, tell: Complaints) -> Shown | None:
-    if names.each and match["inner"].strip() == "annotator":
-        return Shown(None)
     begins = match.start("inner")
+    if match["inner"].strip() == "annotator":
+        if not names.each:
+            message = "`{annotator}` needs `foreach: annotator`"
+            tell.tell_within(because, "R208", message, begins, match.end("inner"))
+        return Shown(None)
 
     def within(code: str, message: str, start: int, end: int) -> None:
         tell.tell_within(because, code, message, begins + start, begins + end)

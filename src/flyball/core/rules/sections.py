@@ -27,7 +27,7 @@ class Section:
     def only(self, known: Sequence[str], what: str) -> None:
         """Tell of every key that is not known here."""
         for name, key in self._keys.items():
-            if name not in known:
+            if name not in known and not self._tell.full:
                 hint = near(name, known) or f"; {what} has {listed(known)}"
                 if ")" in name:
                     hint = ": within { } a comma ends a value, so put an expression that has one in quotes"
@@ -37,7 +37,11 @@ class Section:
         return name in self._values
 
     def __iter__(self) -> Iterator[tuple[Scalar, Marked]]:
-        return ((key, self._values[name]) for name, key in self._keys.items())
+        """Every key with its value, until enough is wrong."""
+        for name, key in self._keys.items():
+            if self._tell.full:
+                return
+            yield key, self._values[name]
 
     def key(self, name: str) -> Marked:
         """Where a key stands; the mapping itself where it is missing."""

@@ -10,7 +10,7 @@ from flyball.core.ids import Seconds
 from flyball.core.knobs import Knob, Value
 from flyball.core.rules.marked import Complaints, Scalar
 from flyball.core.rules.model import Span
-from flyball.core.rules.words import SECONDS, near
+from flyball.core.rules.words import SECONDS, listed, near
 
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*(?:\.\d[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
 _SPAN = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([a-z]+)")
@@ -74,8 +74,8 @@ def word(scalar: Scalar, words: Sequence[str], tell: Complaints, what: str) -> s
     """One of a few words."""
     if scalar.text in words:
         return scalar.text
-    hint = near(scalar.text, words) or f"; it is {', '.join(words[:-1])} or {words[-1]}"
-    tell.tell(scalar, "R106", f"{what} is never `{scalar.text}`{hint}")
+    hint = near(scalar.text, words) or f"; it is {listed(words)}"
+    tell.tell(scalar, "R106", f"{what} cannot be `{scalar.text}`{hint}")
     return None
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from flyball.core.ids import Seconds
 from flyball.core.knobs import Action, Knob
 from flyball.core.signal import Signal
+
+Sign = Literal["<", "<=", ">", ">=", "==", "!="]
+Operator = Literal["+", "-", "*", "/"]
+
+#: A comparison that holds when another does not.
+OPPOSITE: Mapping[Sign, Sign] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+#: A comparison with its sides exchanged.
+TURNED: Mapping[Sign, Sign] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 #: What a letter behind a number means.
 SECONDS: Mapping[str, Seconds] = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
