@@ -148,11 +148,13 @@ def assemble(
     clock: Clock | None = None,
 ) -> App:
     """Put a loop together from its parts, and take in what its log holds."""
+    clock = clock or _clock(settings, max(opened.start, store.log.head().at))
     tools = Tools(
         settings=settings,
         classes=opened.classes,
         config=config_digest(settings),
         code=code_digest(),
+        clock=clock,
         store=store,
         segments=segments,
         desk=_desk(settings, opened, store.log),
@@ -161,7 +163,6 @@ def assemble(
         knobs=KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs}),
     )
     tools.catch_up()
-    clock = clock or _clock(settings, max(opened.start, tools.state.at))
     steering = _steering(tools, opened.stream, clock.now())
     app = App(
         settings=settings,

@@ -260,11 +260,13 @@ async def main(stop):
 with environment.applied(environment.settings_for(Path({str(directory)!r}), {server.url!r})):
     print(hosted(main))
 """
-    command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(2)] == ["begun\\n", "begun\\n"]
-        process.send_signal(signal.SIGTERM)
-        assert process.stdout.read() == "[0.1, 2.0]\\n"
-    assert process.returncode == 0
+        try:
+            assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.read() == "[0.1, 2.0]\n"
+            assert process.wait() == 0
+        finally:
+            process.kill()
     assert [run.state for run in runs_of(server, "hosted")] == ["COMPLETED", "COMPLETED"]

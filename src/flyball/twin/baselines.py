@@ -20,8 +20,8 @@ QUIET_RULES = "version: 1\nevery: 365d\nrules: []\n"
 def at_random(settings: Settings, spend: int, arrived: int, rules: Path) -> Settings:
     """The same loop, whose items chance alone chooses and whose knobs no rule turns.
 
-    It asks for as many labels as the loop did: `spend`, by the time that `arrived` items have come; where
-    the loop's budget grows with its stream, in the same measure. `rules` is a file with `QUIET_RULES`.
+    It asks for exactly as many labels as the loop did: `spend`, by the time that `arrived` items have come;
+    where the loop's budget grows with its stream, in the same measure. `rules` is a file with `QUIET_RULES`.
     """
     architecture = "parallel" if settings.loop.architecture == "adaptive" else settings.loop.architecture
     knobs = {**settings.knobs, "loop.architecture": architecture, "sampler.name": "random"}
@@ -79,10 +79,10 @@ def static(
 
 
 def _budget(budget: BudgetSettings, spend: int, arrived: int) -> BudgetSettings:
-    if budget.share is None or budget.labels is not None or not arrived:
+    if budget.share is None or not arrived:
         return replace(budget, labels=spend)
     # Half a label over, so that rounding down gives exactly `spend` when all items have come.
-    return replace(budget, share=(spend + 0.5) / arrived)
+    return replace(budget, labels=spend, share=(spend + 0.5) / arrived)
 
 
 def _with(part: Table, names: Sequence[str]) -> Table:

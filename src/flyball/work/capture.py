@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flyball.core.facts import AlertRaised, AnswerGiven, TeamMeasured
-from flyball.core.ids import Instant
+from flyball.core.ids import Instant, canonical
 from flyball.errors import Conflict
 from flyball.ports import Answer, Commit, Draft, NewJob
 from flyball.work.tools import Tools
@@ -59,7 +59,8 @@ def _commit(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
             seconds=answer.seconds,
             model=batch.released.model if batch else None,
         )
-        drafts.append(Draft(fact, source=source, event_id=answer.event_id))
+        received = canonical(asdict(answer))
+        drafts.append(Draft(fact, source=source, event_id=answer.event_id, raw=received))
     jobs = [NewJob("merge", answer.item, of) for of, answer in enumerate(answers)]
     return Commit(facts=drafts, jobs=jobs)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,25 +72,24 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
     return Begun(run, Pass(run, pins, jobs[0], now, model, arrivals, pool, features), go.why)
 
 
-def perform(tools: Tools, begun: Begun) -> tuple[Scored | None, Scored | None, float]:
+def perform(tools: Tools, begun: Begun) -> tuple[Scored | None, Scored | None]:
     """Score the arrivals, then the pool."""
     work: Pass = begun.inputs
-    started = time.perf_counter()
     model = tools.model(work.model)
     fresh = stack([tools.table(arrived.segment) for arrived in work.arrivals if arrived.count])
     arrivals = _scored(tools, model, fresh, work.features)
     pool = None
     if work.pool is not None:
         pool = _scored(tools, model, tools.gather(work.pool), work.features)
-    return arrivals, pool, time.perf_counter() - started
+    return arrivals, pool
 
 
 def finish(
-    tools: Tools, begun: Begun, outcome: tuple[Scored | None, Scored | None, float], now: Instant
+    tools: Tools, begun: Begun, outcome: tuple[Scored | None, Scored | None], now: Instant
 ) -> Done:
     """Write down where the scores are."""
     work: Pass = begun.inputs
-    arrivals, pool, seconds = outcome
+    arrivals, pool = outcome
     cursor = int(work.pins.more["cursor"])
     facts = [
         PoolScored(
@@ -103,7 +101,7 @@ def finish(
             cursor=cursor,
             confidence=scored.confidence,
             uncertainty=scored.uncertainty,
-            seconds=seconds,
+            seconds=now - work.began,
         )
         for scored in (arrivals, pool)
         if scored is not None

@@ -16,7 +16,7 @@ from flyball.core.ids import Digest, Instant, ItemId, ModelVersion
 from flyball.core.knobs import Value
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, stack
-from flyball.ports import Commit, Desk, Draft, ItemRows, Job, Learner, Model, Receipt, Segments, Shelf, Store
+from flyball.ports import Clock, Commit, Desk, Draft, ItemRows, Job, Learner, Model, Receipt, Segments, Shelf, Store
 from flyball.settings import Settings
 
 #: How many segments are kept in memory.
@@ -36,6 +36,7 @@ class Tools:
     classes: tuple[str, ...]
     config: Digest
     code: Digest
+    clock: Clock
     store: Store
     segments: Segments
     desk: Desk

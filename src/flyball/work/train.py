@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,7 +47,6 @@ class Outcome:
     rows: int
     held_out: tuple[ItemId, ...]
     metrics: Mapping[str, float]
-    seconds: float
 
 
 def due(tools: Tools, now: Instant) -> Due:
@@ -81,7 +79,6 @@ def perform(tools: Tools, begun: Begun) -> Outcome:
     """Learn from the pinned labels and put the model on the shelf."""
     training: Training = begun.inputs
     pins = training.pins
-    started = time.perf_counter()
     labelled = tools.store.items.labelled(pins.labels_up_to).table
     kept_away = hold_out(labelled)
     if len(set(labelled["label"][~kept_away])) < 2:
@@ -91,17 +88,15 @@ def perform(tools: Tools, begun: Begun) -> Outcome:
     labels = rows.table["label"]
     model = tools.learner.fit(table, labels, weight, training.features, pins.seed)
     snapshot = _snapshot(table, rows, weight)
-    seconds = time.perf_counter() - started
     metrics = {
         "rows": float(len(rows)),
         "held_out": float(kept_away.sum()),
-        "seconds": seconds,
         **{f"share.{name}": float(np.mean(labels == name)) for name in sorted(set(labels))},
     }
     held_out = items_of(labelled["item"][kept_away])
     trained = _trained(tools, training, model, snapshot, metrics)
     shelved = tools.shelf.put(trained)
-    return Outcome(shelved, model, len(rows), held_out, metrics, seconds)
+    return Outcome(shelved, model, len(rows), held_out, metrics)
 
 
 def finish(tools: Tools, begun: Begun, outcome: Outcome, now: Instant) -> Done:
@@ -190,5 +185,5 @@ def _trained(
         tags={**pinned, "run": training.run, "because": training.because},
         rule_file=tools.rule_file,
         began=training.began,
-        ended=training.began,
+        ended=max(training.began, tools.clock.now()),
     )

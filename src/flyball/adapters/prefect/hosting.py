@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -35,7 +36,8 @@ def hosted(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
         loop.call_soon_threadsafe(stop.set)
 
     before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
-    worker = threading.Thread(target=run, name="lanes")
+    # A new thread knows nothing of the settings in force here.
+    worker = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="lanes")
     worker.start()
     try:
         # A join without an end would keep the main thread from seeing signals.

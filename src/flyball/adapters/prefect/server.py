@@ -158,5 +158,5 @@ def answers(url: str, patience: Seconds = 2.0) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=patience) as reply:
             return bool(reply.status == 200)
-    except (OSError, http.client.HTTPException):
+    except (OSError, ValueError, http.client.HTTPException):
         return False

@@ -1,10 +1,10 @@
-"""What use cases need from the outside world, in our words: small protocols, values in and out."""
+"""What is written down: the log, the jobs, the items, and content-addressed tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +13,14 @@ from flyball.core.chain import Link
 from flyball.core.facts import Fact, Recorded
 from flyball.core.ids import (
     START,
-    AnnotatorId,
     BatchId,
     Digest,
     Instant,
     ItemId,
-    ModelVersion,
     Position,
     Seconds,
 )
-from flyball.core.rules.model import Ruleset
-from flyball.core.table import Column, Feature, Table
-
-# --- time ---------------------------------------------------------------------------------------
+from flyball.core.table import Table
 
 
 class Clock(Protocol):
@@ -33,9 +28,6 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """This moment. It never goes backwards."""
-
-
-# --- the log ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +166,6 @@ class Waiting:
     oldest: Instant | None
 
 
-# --- items --------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class ItemRows:
     """Items by column, all of one length: `item` (text), `time` (float64), `segment` (text) and `row`
@@ -265,178 +254,3 @@ class Segments(Protocol):
 
     def get(self, digest: Digest) -> Table:
         """The table of that name. Raises NotFound; content that does not match its name raises BadFile."""
-
-
-# --- streams and people ---------------------------------------------------------------------------
-
-
-class Stream(Protocol):
-    """Items in order of time, and the labels that become known by themselves."""
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """What a model may read."""
-
-    def arrivals(self, cursor: int, until: Instant, limit: int) -> tuple[Table, int]:
-        """Items from row `cursor` on with a time up to `until`, and the next cursor.
-
-        Columns: `item`, `time`, then the features. No items: an empty table and the same cursor.
-        """
-
-    def labels(self, cursor: int, until: Instant, limit: int) -> tuple[Table, int]:
-        """Labels that became known by themselves up to `until`: `item`, `label`, `known_at`; next cursor."""
-
-    def next_at(self, cursor: int, labels_cursor: int) -> Instant | None:
-        """When the next item or label comes after these cursors; None when the stream is at its end."""
-
-
-class Truth(Protocol):
-    """What simulated annotators and reports may know of a labelled stream, and the loop may not."""
-
-    def of(self, items: Sequence[ItemId]) -> Column:
-        """The true labels of items that arrived, as text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A batch as annotators get it."""
-
-    batch: BatchId
-    items: tuple[ItemId, ...]
-    answers_needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it comes in. `event_id` is the same each time the same answer is sent."""
-
-    event_id: str
-    item: ItemId
-    annotator: AnnotatorId
-    label: str
-    batch: BatchId | None
-    said_at: Instant
-    seconds: Seconds | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TeamState:
-    """Annotators on shift, those of them without work, and the answers that wait to be given."""
-
-    active: int
-    idle: int
-    waiting: int
-
-
-class Desk(Protocol):
-    """Where annotators take items and give answers back: a simulated team, a page, a labelling tool."""
-
-    def offer(self, offer: Offer, now: Instant) -> None:
-        """Put a batch before the annotators. The same batch again changes nothing."""
-
-    def collect(self, now: Instant) -> tuple[Answer, ...]:
-        """Answers given up to now and not collected before, in order of time."""
-
-    def team(self, now: Instant) -> TeamState:
-        """The team at this moment."""
-
-    def next_at(self, now: Instant) -> Instant | None:
-        """When the next answer is due, or the team changes; None where nobody can know."""
-
-
-# --- rules --------------------------------------------------------------------------------------
-
-
-class RuleEngine(Protocol):
-    """What matches conditions. Time, bounds and conflicts are not its business."""
-
-    def truths(self, rules: Ruleset, readings: Mapping[str, float | str | None]) -> Mapping[str, bool | None]:
-        """For each condition of `rules` by its key, whether it holds; None is unknown.
-
-        `readings` are the values of the comparisons' sides, as `core.rules.conditions` names them.
-        """
-
-    def close(self) -> None:
-        """Free what was loaded."""
-
-
-# --- learning ---------------------------------------------------------------------------------
-
-
-class Model(Protocol):
-    """A trained model."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes, in the order of the columns of `scores`."""
-
-    def scores(self, table: Table) -> npt.NDArray[np.float64]:
-        """Class probabilities, shape (items, classes), rows sum to 1. Raises LearnerFailed."""
-
-
-class Learner(Protocol):
-    """How a model is made, and how it is written down."""
-
-    def fit(
-        self,
-        table: Table,
-        labels: Column,
-        weights: npt.NDArray[np.float64] | None,
-        features: Sequence[Feature],
-        seed: int,
-    ) -> Model:
-        """Train from scratch, the same for the same arguments. Raises LearnerFailed."""
-
-    def dump(self, model: Model) -> bytes:
-        """The model as bytes that `load` reads; never a pickle for models of our own."""
-
-    def load(self, content: bytes) -> Model:
-        """The model that `dump` wrote. Raises BadFile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training hands to the shelf. `parents` say what it learned from and who asked for it."""
-
-    loop: str
-    pins: Digest
-    model: Model
-    content: bytes
-    snapshot: Digest
-    #: Features, then `label`, `item`, `weight`: the rows that were learned from.
-    rows: Table
-    features: tuple[Feature, ...]
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    rule_file: str
-    began: Instant
-    ended: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Shelved:
-    """A model version on the shelf. `tracking` is where a person finds the run."""
-
-    version: ModelVersion
-    pins: Digest
-    snapshot: Digest
-    aliases: tuple[str, ...]
-    tracking: str
-    metrics: Mapping[str, float]
-
-
-class Shelf(Protocol):
-    """Where model versions stand, with their snapshots, metrics and aliases."""
-
-    def put(self, trained: Trained) -> Shelved:
-        """Keep a model. The same pins again give the version that stands there. Raises Unreachable."""
-
-    def get(self, version: ModelVersion) -> bytes:
-        """What the learner dumped. Raises NotFound, Unreachable."""
-
-    def point(self, alias: Literal["champion", "challenger"], version: ModelVersion | None) -> None:
-        """Let an alias name this version (None: no version). Raises NotFound, Unreachable."""
-
-    def versions(self) -> tuple[Shelved, ...]:
-        """All versions, the oldest first. Raises Unreachable."""

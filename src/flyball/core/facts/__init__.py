@@ -1,0 +1,181 @@
+"""Every fact that can happen: past tense, frozen, written once and never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from flyball.core.facts.models import (
+    ChallengerKept,
+    DriftMeasured,
+    ModelPromoted,
+    ModelTrained,
+    QualityMeasured,
+    RunBegan,
+    RunEnded,
+    RunFailed,
+)
+from flyball.core.facts.people import (
+    AnswerGiven,
+    AnswerParked,
+    BatchReleased,
+    BatchSettled,
+    LabelSettled,
+    TeamMeasured,
+)
+from flyball.core.facts.steering import (
+    ActionAsked,
+    AlertCleared,
+    AlertRaised,
+    DecisionMade,
+    KnobTurned,
+    Looked,
+    RulesLoaded,
+    RulesRefused,
+)
+from flyball.core.facts.stream import (
+    ItemsArrived,
+    ItemsRefused,
+    LabelsKnown,
+    LoopStarted,
+    LoopStopped,
+    Measured,
+    PoolScored,
+    Work,
+)
+from flyball.core.ids import Instant, Pins, Position
+
+__all__ = [
+    "KINDS",
+    "ActionAsked",
+    "AlertCleared",
+    "AlertRaised",
+    "AnswerGiven",
+    "AnswerParked",
+    "BatchReleased",
+    "BatchSettled",
+    "ChallengerKept",
+    "DecisionMade",
+    "DriftMeasured",
+    "Fact",
+    "ItemsArrived",
+    "ItemsRefused",
+    "KnobTurned",
+    "LabelSettled",
+    "LabelsKnown",
+    "Looked",
+    "LoopStarted",
+    "LoopStopped",
+    "Measured",
+    "ModelPromoted",
+    "ModelTrained",
+    "PoolScored",
+    "QualityMeasured",
+    "Recorded",
+    "RulesLoaded",
+    "RulesRefused",
+    "RunBegan",
+    "RunEnded",
+    "RunFailed",
+    "TeamMeasured",
+    "Work",
+    "body_of",
+    "fact_of",
+]
+
+Fact = (
+    LoopStarted
+    | LoopStopped
+    | ItemsArrived
+    | ItemsRefused
+    | LabelsKnown
+    | PoolScored
+    | BatchReleased
+    | AnswerGiven
+    | AnswerParked
+    | LabelSettled
+    | BatchSettled
+    | TeamMeasured
+    | RunBegan
+    | RunEnded
+    | RunFailed
+    | ModelTrained
+    | ModelPromoted
+    | ChallengerKept
+    | QualityMeasured
+    | DriftMeasured
+    | RulesLoaded
+    | RulesRefused
+    | Looked
+    | DecisionMade
+    | KnobTurned
+    | ActionAsked
+    | AlertRaised
+    | AlertCleared
+)
+
+
+KINDS: Mapping[str, type[Any]] = {cls.kind: cls for cls in get_args(Fact)}
+
+
+#: Of each kind the fields in order: facts are written and read by the thousand.
+_NAMES = {cls: tuple(each.name for each in fields(cls)) for cls in KINDS.values()}
+
+
+_SCALAR = (str, int, float, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact with its place in the log and the server's time at which it was written."""
+
+    seq: Position
+    at: Instant
+    fact: Fact
+
+
+def body_of(fact: Fact) -> dict[str, Any]:
+    """A fact as plain JSON values, without its kind.
+
+    >>> body_of(AlertCleared(key="rules"))
+    {'key': 'rules'}
+    """
+    return {name: _plain(getattr(fact, name)) for name in _NAMES[type(fact)]}
+
+
+def fact_of(kind: str, body: Mapping[str, Any]) -> Fact:
+    """A fact from what `body_of` gave, also from an older version with fewer fields.
+
+    A kind that is not known raises KeyError; a field without a default that is missing, TypeError.
+    """
+    cls = KINDS[kind]
+    values = {name: _frozen(body[name]) for name in _NAMES[cls] if name in body}
+    if cls is RunBegan:
+        values["pins"] = Pins(**{**body["pins"], "more": _frozen(body["pins"]["more"])})
+    fact: Fact = cls(**values)
+    return fact
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _SCALAR):
+        return value
+    match value:
+        case Pins():
+            return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        case Mapping():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case tuple() | list():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+def _frozen(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _frozen(inner) for key, inner in value.items()}
+        case list():
+            return tuple(_frozen(inner) for inner in value)
+        case _:
+            return value

@@ -1,0 +1,59 @@
+"""What use cases need from the outside world, in our words: small protocols, values in and out."""
+
+from __future__ import annotations
+
+from flyball.ports.engines import Learner, Model, RuleEngine, Shelf, Shelved, Trained
+from flyball.ports.store import (
+    Arrivals,
+    Clock,
+    Commit,
+    Contested,
+    Draft,
+    Evidence,
+    ItemRows,
+    Items,
+    ItemState,
+    Job,
+    Jobs,
+    KnownLabels,
+    Log,
+    NewJob,
+    Receipt,
+    Segments,
+    Store,
+    Waiting,
+)
+from flyball.ports.world import Answer, Desk, Offer, Stream, TeamState, Truth
+
+__all__ = [
+    "Answer",
+    "Arrivals",
+    "Clock",
+    "Commit",
+    "Contested",
+    "Desk",
+    "Draft",
+    "Evidence",
+    "ItemRows",
+    "ItemState",
+    "Items",
+    "Job",
+    "Jobs",
+    "KnownLabels",
+    "Learner",
+    "Log",
+    "Model",
+    "NewJob",
+    "Offer",
+    "Receipt",
+    "RuleEngine",
+    "Segments",
+    "Shelf",
+    "Shelved",
+    "Store",
+    "Stream",
+    "TeamState",
+    "Trained",
+    "Truth",
+    "Waiting",
+]

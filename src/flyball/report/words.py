@@ -1,0 +1,144 @@
+"""How the report says numbers, times and results to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flyball.core.ids import Instant, Seconds
+from flyball.core.learning.interval import Measured
+
+
+def moment(at: Instant | None) -> str:
+    """A moment in UTC, to the minute.
+
+    >>> moment(0)
+    '1970-01-01 00:00'
+    """
+    return "–" if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
+def date(at: Instant) -> str:
+    """A day as it is said.
+
+    >>> date(0)
+    '1 January 1970'
+    """
+    day = datetime.fromtimestamp(at, UTC)
+    return f"{day.day} {day:%B %Y}"
+
+
+def stretch(begin: Instant, end: Instant) -> str:
+    """Two moments as days.
+
+    >>> stretch(0, 86400 * 40)
+    '1 Jan – 10 Feb'
+    """
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (begin, end))
+    return f"{first.day} {first:%b}" if first.date() == last.date() else f"{first.day} {first:%b} – {last.day} {last:%b}"
+
+
+def lasting(seconds: Seconds) -> str:
+    """A length of time in the unit that says it best.
+
+    >>> lasting(86400 * 42), lasting(5400), lasting(30)
+    ('42 days', '90 minutes', '30 seconds')
+    """
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.2g} seconds"
+
+
+def number(value: Any) -> str:
+    """A value as a person reads it.
+
+    >>> number(12345), number(0.12345), number(True), number(None), number("hybrid")
+    ('12,345', '0.123', 'yes', '–', 'hybrid')
+    """
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+        case _:
+            return str(value)
+
+
+def percent(share: float) -> str:
+    """A share of one.
+
+    >>> percent(0.5), percent(0.004), percent(0.998)
+    ('50%', '0.4%', '99.8%')
+    """
+    return f"{share:.0%}" if 0.01 <= share <= 0.99 or share in (0, 1) else f"{share:.1%}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of something.
+
+    >>> counted(1, "model"), counted(1200, "label"), counted(2, "look taken", "looks taken")
+    ('1 model', '1,200 labels', '2 looks taken')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def measured(value: Measured) -> str:
+    """A number with its interval.
+
+    >>> measured((0.4221, 0.3701, 0.468))
+    '0.42 (0.37 to 0.47)'
+    """
+    return f"{value[0]:.2f} ({value[1]:.2f} to {value[2]:.2f})"
+
+
+def gain(value: Measured) -> str:
+    """A difference with its interval.
+
+    >>> gain((0.2111, 0.1714, 0.253)), gain((-0.01, -0.05, 0.03))
+    ('+0.21 (+0.17 to +0.25)', '−0.01 (−0.05 to +0.03)')
+    """
+    return "{} ({} to {})".format(*map(signed, value))
+
+
+def signed(value: float) -> str:
+    """A difference, its sign always there.
+
+    >>> signed(0.2), signed(-0.004)
+    ('+0.20', '0.00')
+    """
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text
+
+
+def verdict(value: Measured, rival: str) -> str:
+    """What a difference and its interval allow to be said.
+
+    >>> verdict((0.2, 0.1, 0.3), "random sampling")
+    'better than random sampling'
+    >>> verdict((0.02, -0.1, 0.1), "random sampling")
+    'no improvement over random sampling is shown: the interval includes zero'
+    """
+    if value[1] > 0:
+        return f"better than {rival}"
+    if value[2] < 0:
+        return f"worse than {rival}"
+    return f"no improvement over {rival} is shown: the interval includes zero"
+
+
+def change(told: Mapping[str, Any]) -> str:
+    """One change of a decision: what was turned, from what to what, and what limited it.
+
+    >>> change({"knob": "batch.size", "from": 60, "to": 75})
+    'batch.size 60 → 75'
+    >>> change({"do": "retrain"})
+    'retrain'
+    """
+    what = str(told.get("knob") or told.get("do"))
+    moved = f"{what} {number(told['from'])} → {number(told['to'])}" if "to" in told else what
+    return moved + (f" (limited: {told['limited_by']})" if told.get("limited_by") else "")
