@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -183,6 +184,8 @@ def signals_ls(*, loop: Loop = HERE, json: Json = False) -> int:
 
 def main(words: list[str] | None = None) -> None:
     """Run a command and end the process: 0 fine, 1 findings, 2 usage, 3 something outside, 4 a bug."""
+    # Threads that wait for each other on busy cores would make a training ten times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(words, exit_on_error=False, print_error=True)
     except FlyballError as error:

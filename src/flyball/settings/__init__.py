@@ -3,6 +3,7 @@
 from flyball.settings.model import (
     BudgetSettings,
     ClockSettings,
+    DriftSettings,
     LearnerSettings,
     LoopSettings,
     PoolSettings,
@@ -19,6 +20,7 @@ from flyball.settings.read import config_digest, described, read, with_overrides
 __all__ = [
     "BudgetSettings",
     "ClockSettings",
+    "DriftSettings",
     "LearnerSettings",
     "LoopSettings",
     "Places",

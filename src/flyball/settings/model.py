@@ -79,6 +79,10 @@ class StreamSettings:
     classes: tuple[str, ...] = field(
         default=(), metadata=_is(values.labels, "The labels there are; without it, those in the file.")
     )
+    positive: str | None = field(
+        default=None,
+        metadata=_is(values.text, "The class whose ranking is measured; of two, by default the last by name."),
+    )
     limit: int | None = field(default=None, metadata=_is(values.whole(1), "Read only so many rows."))
     options: Mapping[str, Any] = field(
         default_factory=dict, metadata=_is(values.table, "What a Python source is called with.")
@@ -116,6 +120,18 @@ class LoopSettings:
     patience: Seconds = field(
         default=86400.0,
         metadata=_is(values.lasting, "A batch that is out longer is settled without the missing ones."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSettings:
+    """How a change of the world is noticed."""
+
+    detector: str = field(
+        default="cusum",
+        metadata=_is(
+            values.word("cusum", "adwin", "page_hinkley"), "What watches the error of labelled items."
+        ),
     )
 
 
@@ -250,6 +266,7 @@ class Settings:
     start: StartSettings = field(default_factory=StartSettings, metadata={"section": StartSettings})
     pool: PoolSettings = field(default_factory=PoolSettings, metadata={"section": PoolSettings})
     loop: LoopSettings = field(default_factory=LoopSettings, metadata={"section": LoopSettings})
+    drift: DriftSettings = field(default_factory=DriftSettings, metadata={"section": DriftSettings})
     learner: LearnerSettings = field(default_factory=LearnerSettings, metadata={"section": LearnerSettings})
     knobs: Mapping[str, Value] = field(
         default_factory=dict, metadata=_is(values.table, "Defaults of knobs, by their names in quotes.")

@@ -61,7 +61,7 @@ def quality(tools: Tools, all_judged: Sequence[Judged]) -> QualityMeasured:
     scores = np.array([one.scores for one in judged])
     counts = sorted(np.unique(labels.astype(str), return_counts=True)[1])
     chance = rng(tools.settings.seed, "quality", state.cycles)
-    metrics = measured(labels, scores, classes, chance)
+    metrics = measured(labels, scores, classes, chance, tools.settings.stream.positive)
     positives = int(sum(counts[:-1])) if len(counts) > 1 else 0
     return QualityMeasured(model, len(judged), positives, dict(metrics))
 

@@ -29,6 +29,8 @@ from flyball.core.loop import LoopState
 from flyball.errors import NotFound
 from flyball.ports import Items, Log
 
+PINNED = ("labels_up_to", "config", "rules", "code", "seed")
+
 
 def status(
     log: Log, state: LoopState, knobs: KnobState, budget_left: int | None, now: Instant
@@ -137,28 +139,15 @@ def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = No
     )
     answers = _answers(log, {seq for label in settled.values() for seq in label.answers})
     released = _released(log, batches)
-    wanted = {batch.decision for batch in released if batch.decision is not None}
-    decided = [_told(r) for r in log.read(kinds=["decision-made"]) if r.seq in wanted]
-    rules = [
-        {"digest": r.fact.digest, "name": r.fact.name, "from": r.at}
-        for r in log.read(kinds=["rules-loaded"])
-        if isinstance(r.fact, RulesLoaded) and r.fact.digest == began.fact.pins.rules
-    ]
+    pins = began.fact.pins
     return {
         "model": version,
         "trained_at": trained.at,
         "tracking": fact.tracking,
         "because": began.fact.because,
-        "pins": {
-            "labels_up_to": began.fact.pins.labels_up_to,
-            "config": began.fact.pins.config,
-            "rules": began.fact.pins.rules,
-            "code": began.fact.pins.code,
-            "seed": began.fact.pins.seed,
-            **dict(began.fact.pins.more),
-        },
+        "pins": {**{name: getattr(pins, name) for name in PINNED}, **dict(pins.more)},
         "snapshot": {"sha256": fact.snapshot, "rows": fact.rows},
-        "rule_file": rules[-1] if rules else None,
+        "rule_file": _rule_file(log, pins.rules),
         "labels": {
             "by_source": dict(Counter(str(labelled["source"][row]) for row in used)),
             "by_class": dict(Counter(str(labelled["label"][row]) for row in used)),
@@ -166,18 +155,25 @@ def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = No
         },
         "annotators": dict(Counter(answer.annotator for answer in answers.values())),
         "batches": [
-            {
-                "batch": b.batch,
-                "items": len(b.items),
-                "sampler": b.sampler,
-                "rules": b.rules,
-                "decision": b.decision,
-            }
-            for b in released
+            {name: getattr(batch, name) for name in ("batch", "sampler", "rules", "decision")}
+            | {"items": len(batch.items)}
+            for batch in released
         ],
-        "decisions": decided,
+        "decisions": _behind(log, {batch.decision for batch in released}),
         "rows": [_row(labelled, row, settled, answers) for row in used[:most]],
     }
+
+
+def _behind(log: Log, wanted: set[Position | None]) -> list[dict[str, Any]]:
+    return [_told(recorded) for recorded in log.read(kinds=["decision-made"]) if recorded.seq in wanted]
+
+
+def _rule_file(log: Log, digest: str) -> dict[str, Any] | None:
+    found = None
+    for recorded in log.read(kinds=["rules-loaded"]):
+        if isinstance(recorded.fact, RulesLoaded) and recorded.fact.digest == digest:
+            found = {"digest": digest, "name": recorded.fact.name, "from": recorded.at}
+    return found
 
 
 def _row(

@@ -1,0 +1,21 @@
+"""The one place that knows every adapter: settings in, a loop that can run out."""
+
+from flyball.bootstrap.app import App, Clock, Reading
+from flyball.bootstrap.host import hosting, performed, run_lane
+from flyball.bootstrap.opening import assemble, driver, located, open_loop, reading, settings_of, simulate
+
+__all__ = [
+    "App",
+    "Clock",
+    "Reading",
+    "assemble",
+    "driver",
+    "hosting",
+    "located",
+    "open_loop",
+    "performed",
+    "reading",
+    "run_lane",
+    "settings_of",
+    "simulate",
+]

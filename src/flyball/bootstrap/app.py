@@ -1,0 +1,82 @@
+"""A loop that can run, and a loop as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flyball.adapters.clock import RealClock, SpedClock, VirtualClock
+from flyball.core.control import KnobState
+from flyball.core.facts import LoopStarted, LoopStopped
+from flyball.core.ids import Instant, Seconds
+from flyball.core.loop import LoopState
+from flyball.ports import Items, Log, Stream, Truth
+from flyball.settings import Settings
+from flyball.work import capture
+from flyball.work.lanes import Lane
+from flyball.work.steer import Steering
+from flyball.work.tools import Tools
+
+Clock = RealClock | SpedClock | VirtualClock
+
+
+@dataclass(slots=True)
+class App:
+    """One loop that can run: its tools, its lanes by name, its clock, and what comes in from outside."""
+
+    settings: Settings
+    tools: Tools
+    lanes: Mapping[str, Lane]
+    clock: Clock
+    stream: Stream
+    truth: Truth | None
+    steering: Steering
+    until: Instant | None
+    notes: tuple[str, ...] = ()
+
+    def takes(self, lane: str) -> Seconds:
+        """How long a pass of this lane lasts in the loop's world; in the real world as long as it lasts."""
+        takes = self.settings.clock.takes
+        return 0.0 if isinstance(self.clock, RealClock) else float(getattr(takes, lane, 0.0))
+
+    def capture(self, now: Instant) -> None:
+        """Take in what annotators said up to now, and tell how the team stands."""
+        capture.collect(self.tools, now)
+
+    def is_over(self, now: Instant) -> bool:
+        """Nothing more comes from the stream or from people."""
+        state = self.tools.state
+        nothing_comes = self.stream.next_at(state.cursor, state.labels_cursor) is None
+        return nothing_comes and (not state.open or self.tools.desk.next_at(now) is None)
+
+    def started(self) -> None:
+        """Write down that this process runs the loop from now on."""
+        settings, state = self.settings, self.tools.state
+        fact = LoopStarted(
+            config=self.tools.config,
+            rules=state.rules or self.tools.config,
+            code=self.tools.code,
+            architecture=str(self.tools.knobs.value("loop.architecture", self.clock.now())),
+            clock=settings.clock.kind,
+        )
+        self.tools.tell(self.clock.now(), fact)
+
+    def stopped(self, because: str) -> None:
+        """Write down that this process ended its run in order."""
+        self.tools.tell(self.clock.now(), LoopStopped(because))
+
+    def close(self) -> None:
+        """Free the store and the rule engine."""
+        self.steering.engine.close()
+        self.tools.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A loop as it stands, for commands that only read."""
+
+    settings: Settings
+    log: Log
+    items: Items
+    state: LoopState
+    knobs: KnobState

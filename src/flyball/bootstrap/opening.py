@@ -1,0 +1,149 @@
+"""Open a loop: on its stores, in memory, or to read it only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flyball.adapters.clock import VirtualClock
+from flyball.adapters.learners import open_learner
+from flyball.adapters.stream import OpenedStream, open_stream
+from flyball.adapters.toml_file import load
+from flyball.bootstrap.app import App, Clock, Reading
+from flyball.bootstrap.parts import code_digest, make_clock, make_desk, make_lanes, make_steering
+from flyball.core.chance import rng
+from flyball.core.control import KnobState
+from flyball.core.facts import KnobTurned
+from flyball.core.loop import LoopState
+from flyball.errors import BadUsage
+from flyball.ports import Segments, Shelf, Store
+from flyball.settings import Settings, config_digest
+from flyball.twin.driver import VirtualDriver
+from flyball.work import annotate
+from flyball.work.tools import Tools
+
+
+def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> App:
+    """Open a loop to run it or to write to it. Only one process at a time may.
+
+    Raises BadFile, BadStream, BadUsage, StoreLocked, NewerStore, Unreachable.
+    """
+    from flyball.adapters.segments import FileSegments
+    from flyball.adapters.shelf_mlflow import MlflowShelf
+    from flyball.adapters.sql import open_store
+
+    settings = settings_of(directory, overrides)
+    opened = open_stream(settings)
+    store = open_store(located(settings, settings.stores.database), salt=os.urandom)
+    try:
+        store.jobs.recover(0.0, everyone=True)
+        segments = FileSegments(settings.path(settings.stores.segments))
+        where = located(settings, settings.stores.mlflow)
+        shelf = MlflowShelf(settings.id, where, lambda digest: str(segments.path(digest)))
+        return assemble(settings, opened, store, segments, shelf)
+    except BaseException:
+        store.close()
+        raise
+
+
+def simulate(settings: Settings, opened: OpenedStream) -> App:
+    """The same loop in memory on a virtual clock: for baselines and trials. The same seed, the same log."""
+    from flyball.adapters.memory_store import memory_store
+    from flyball.adapters.segments import MemorySegments
+    from flyball.adapters.shelf_memory import MemoryShelf
+
+    chance = rng(settings.seed, "salt")
+    store = memory_store(lambda count: chance.bytes(count))
+    return assemble(settings, opened, store, MemorySegments(), MemoryShelf(), VirtualClock(opened.start))
+
+
+def assemble(
+    settings: Settings,
+    opened: OpenedStream,
+    store: Store,
+    segments: Segments,
+    shelf: Shelf,
+    clock: Clock | None = None,
+) -> App:
+    """Put a loop together from its parts, and take in what its log holds."""
+    clock = clock or make_clock(settings, max(opened.start, store.log.head().at))
+    tools = Tools(
+        settings=settings,
+        classes=opened.classes,
+        config=config_digest(settings),
+        code=code_digest(),
+        clock=clock,
+        store=store,
+        segments=segments,
+        desk=make_desk(settings, opened, store.log),
+        shelf=shelf,
+        learner=open_learner(settings.learner.name, settings.learner.parameters),
+        knobs=KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs}),
+    )
+    tools.catch_up()
+    steering = make_steering(tools, opened.stream, clock.now())
+    app = App(
+        settings=settings,
+        tools=tools,
+        lanes=make_lanes(tools, opened.stream, steering),
+        clock=clock,
+        stream=opened.stream,
+        truth=opened.truth,
+        steering=steering,
+        until=settings.clock.end(opened.start),
+        notes=opened.notes,
+    )
+    for batch in tools.state.open.values():
+        annotate.offer(tools, batch.released, batch.at)
+    return app
+
+
+def driver(app: App) -> VirtualDriver:
+    """What plays a loop whose clock is virtual."""
+    if not isinstance(app.clock, VirtualClock):
+        raise BadUsage('only a loop with a virtual clock can be played; set clock.kind to "virtual"')
+    return VirtualDriver(
+        lanes=tuple(app.lanes.values()),
+        clock=app.clock,
+        takes={name: app.takes(name) for name in app.lanes},
+        capture=app.capture,
+        next_answer=app.tools.desk.next_at,
+        is_over=app.is_over,
+    )
+
+
+@contextmanager
+def reading(directory: Path) -> Iterator[Reading]:
+    """Open a loop to read it, also beside the process that runs it."""
+    from flyball.adapters.sql import open_store
+
+    settings = settings_of(directory)
+    store = open_store(located(settings, settings.stores.database), salt=os.urandom, read_only=True)
+    try:
+        state = LoopState()
+        knobs = KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs})
+        for recorded in store.log.read():
+            state.evolve(recorded)
+            if isinstance(recorded.fact, KnobTurned):
+                knobs = knobs.evolve(recorded.fact)
+        yield Reading(settings, store.log, store.items, state, knobs)
+    finally:
+        store.close()
+
+
+def settings_of(directory: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """What `loop.toml` in this directory says, with flags over it. Raises BadUsage, BadFile."""
+    if not (directory / "loop.toml").is_file():
+        raise BadUsage(
+            f"{directory} holds no loop.toml; name the loop's directory with --loop,"
+            " or make a loop with `flyball init DIRECTORY`"
+        )
+    return load(directory.resolve() / "loop.toml", overrides)
+
+
+def located(settings: Settings, store: str) -> str:
+    """A store as an address: a URL as it is written, a path from the loop's directory on."""
+    return store if "://" in store else str(settings.path(store))

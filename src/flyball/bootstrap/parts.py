@@ -1,0 +1,142 @@
+"""The parts of a loop that follow from its settings: clock, desk, steering, lanes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from flyball.adapters.clock import RealClock, SpedClock, VirtualClock
+from flyball.adapters.desk_nobody import NobodyDesk
+from flyball.adapters.desk_simulated import SimulatedDesk
+from flyball.adapters.detector_river import adwin, page_hinkley
+from flyball.adapters.durable_rules import DurableEngine
+from flyball.adapters.rule_file import read as read_rules
+from flyball.adapters.stream import OpenedStream
+from flyball.bootstrap.app import Clock
+from flyball.core.drift.detector import Cusum, Detector
+from flyball.core.facts import BatchReleased
+from flyball.core.gauges import Gauges
+from flyball.core.ids import Digest, Instant, digest_of
+from flyball.core.knobs import ACTIONS, KNOBS
+from flyball.core.rules.words import Catalogue
+from flyball.core.signals import SIGNALS
+from flyball.errors import BadUsage
+from flyball.ports import Desk, Log, Offer, Stream
+from flyball.settings import Settings
+from flyball.work import annotate, ingest, integrate, score, train
+from flyball.work.lanes import Lane, failed, guarded
+from flyball.work.measure import Watch
+from flyball.work.steer import Steering
+from flyball.work.tools import Tools
+
+
+def code_digest() -> Digest:
+    """The digest of this Flyball's own code: one of the pins of every run."""
+    package = Path(__file__).parent.parent
+    names = sorted(package.rglob("*.py"))
+    written = (path.relative_to(package).as_posix().encode() + path.read_bytes() for path in names)
+    return digest_of(b"\0".join(written))
+
+
+def make_clock(settings: Settings, start: Instant) -> Clock:
+    """The clock that the settings ask for, in a world that begins at `start`."""
+    match settings.clock.kind:
+        case "sped":
+            return SpedClock(start, settings.clock.speed)
+        case "virtual":
+            return VirtualClock(start)
+        case _:
+            return RealClock()
+
+
+def make_desk(settings: Settings, opened: OpenedStream, log: Log) -> Desk:
+    """Where answers come from: a simulated team with what it was offered before, or nobody."""
+    if settings.team.source == "none":
+        return NobodyDesk()
+    if opened.truth is None:
+        raise BadUsage(
+            "a simulated team needs to know the true labels: name their column as stream.label in loop.toml"
+        )
+    released = [(r.at, r.fact) for r in log.read(kinds=["batch-released"])]
+    history = [
+        (Offer(fact.batch, fact.items, fact.answers_needed), at)
+        for at, fact in released
+        if isinstance(fact, BatchReleased)
+    ]
+    return SimulatedDesk(settings.team, opened.truth, opened.classes, settings.seed, history)
+
+
+def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
+    """Steering with its rule file, engine and gauges, taken up from where the last process left off."""
+    catalogue = Catalogue(SIGNALS, KNOBS, ACTIONS)
+    path = tools.settings.path(tools.settings.loop.rules)
+    steering = Steering(
+        tools=tools,
+        engine=DurableEngine(),
+        features=stream.features,
+        watch=Watch(_detector(tools.settings.drift.detector)),
+        gauges=Gauges(tools.settings.budget),
+        source=lambda: (path.read_bytes(), tools.settings.loop.rules),
+        read=lambda content, name: read_rules(content, name, catalogue)[0],
+    )
+    steering.wake(now)
+    return steering
+
+
+def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, Lane]:
+    """The six lanes, each guarded so that a failure of one stops none of the others."""
+    features = stream.features
+    lanes = (
+        Lane(
+            "ingest",
+            partial(ingest.due, tools, stream),
+            partial(ingest.begin, tools, stream),
+            partial(ingest.perform, tools),
+            partial(ingest.finish, tools),
+            failed,
+        ),
+        Lane(
+            "integrate",
+            partial(integrate.due, tools),
+            partial(integrate.begin, tools),
+            partial(integrate.perform, tools),
+            partial(integrate.finish, tools),
+            partial(integrate.fail, tools),
+        ),
+        Lane(
+            "train",
+            partial(train.due, tools),
+            partial(train.begin, tools, features),
+            partial(train.perform, tools),
+            partial(train.finish, tools),
+            partial(train.fail, tools),
+        ),
+        Lane("steer", steering.due, steering.begin, steering.perform, steering.finish, failed),
+        Lane(
+            "score",
+            partial(score.due, tools),
+            partial(score.begin, tools, features),
+            partial(score.perform, tools),
+            partial(score.finish, tools),
+            partial(score.fail, tools),
+        ),
+        Lane(
+            "annotate",
+            partial(annotate.due, tools, stream),
+            partial(annotate.begin, tools),
+            lambda begun: None,
+            lambda begun, outcome, now: annotate.finish(begun),
+            failed,
+        ),
+    )
+    return {lane.name: guarded(lane, tools) for lane in lanes}
+
+
+def _detector(name: str) -> Detector:
+    match name:
+        case "adwin":
+            return adwin()
+        case "page_hinkley":
+            return page_hinkley()
+        case _:
+            return Cusum()

@@ -1,0 +1,274 @@
+"""The plots of the work: knobs, the queue and the team, and the lanes beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flyball.core.control import Target
+from flyball.core.ids import Instant
+from flyball.core.knobs import KNOBS, Knob, Value
+from flyball.report import words
+from flyball.report.data import KnobLine, Look, Story
+from flyball.report.figure import BOTTOM, TOP, Figure, Trace, axis, layout, ms, points, rounded, wrapped
+from flyball.report.lanes import Lanes, Span, overlap, rows
+
+#: How high one knob's plot is, and one row of a lane, in pixels.
+KNOB, ROW = 92, 26
+#: A plot of more knobs than these is read by nobody; of more points than these, drawn by none.
+MOST_KNOBS, MOST_POINTS = 12, 700
+#: The colour of each lane; a lane that is not named has the last.
+COLORS = {
+    "ingest": "static",
+    "score": "loop",
+    "annotate": "random",
+    "integrate": "promoted",
+    "train": "drift",
+    "steer": "decided",
+}
+
+
+def knobs(story: Story) -> Figure | None:
+    """The knobs that moved, each in a row of its own; None where none did."""
+    lines = story.knobs[:MOST_KNOBS]
+    if not lines:
+        return None
+    data: list[Trace] = []
+    spec = layout(TOP + BOTTOM + KNOB * len(lines), story.began, story.ended)
+    spec["annotations"] = []
+    for index, line in enumerate(lines):
+        suffix = "" if index == 0 else str(index + 1)
+        high = 1 - index / len(lines)
+        domain = [high - 0.68 / len(lines), high - 0.14 / len(lines)]
+        knob = KNOBS[Target.of(line.name).knob]
+        spec[f"yaxis{suffix}"] = _knob_axis(knob, line, domain)
+        data += _knob_traces(knob, line, f"y{suffix}", story.ended)
+        unit = f", {knob.unit}" if knob.unit else ""
+        spec["annotations"].append(
+            {
+                "text": f"<b>{wrapped(line.name)}</b>{unit}",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0,
+                "y": high - 0.14 / len(lines),
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 13},
+            }
+        )
+    spec["xaxis"]["anchor"] = "free"
+    spec["xaxis"]["position"] = 0
+    turns = sum(len(line.steps) - 1 for line in story.knobs)
+    most = story.knobs[0]
+    title = f"{words.counted(len(story.knobs), 'knob')} moved, {words.counted(turns, 'time')} in all"
+    if len(story.knobs) > 1:
+        title += f"; {most.name} most ({len(most.steps) - 1})"
+    return Figure(
+        "knobs",
+        title,
+        "Only the knobs whose value changed. A mark is a change: point at it for who turned the knob, and why.",
+        data,
+        spec,
+    )
+
+
+def queue(story: Story) -> Figure | None:
+    """How much work waited, and how long annotators had none; None where no look was taken."""
+    looks = thinned(story.looks)
+    if not looks:
+        return None
+    x = [look.at for look in looks]
+    spec = layout(360, story.began, story.ended)
+    spec["yaxis"] = axis(title={"text": "items"}, rangemode="tozero", domain=[0.46, 1])
+    spec["yaxis2"] = axis(
+        title={"text": "share idle"}, range=[0, 1.05], tickformat=".0%", domain=[0, 0.34], nticks=4
+    )
+    spec["xaxis"]["anchor"] = "y2"
+    data = [
+        _measured(x, looks, "queue.depth", "wait for annotators", "loop", "solid")
+        | {"fill": "tozeroy", "fillcolor": "@loop/0.16"},
+        _measured(x, looks, "backlog.depth", "answered, not settled yet", "random", "dot"),
+        _measured(x, looks, "annotators.idle", "annotators without work", "static", "solid")
+        | {"yaxis": "y2", "fill": "tozeroy", "fillcolor": "@static/0.22", "connectgaps": False},
+    ]
+    how = (
+        "The queue: items that are with annotators and lack an answer. Idle: the share of the last hour in"
+        " which annotators on shift had no work; nothing is drawn where nobody was on shift. From the signals"
+        " of each look" + (", the mean over stretches of equal length." if len(looks) < len(story.looks) else ".")
+    )
+    return Figure("queue", queue_title(story.looks), how, data, spec)
+
+
+def lanes(found: Lanes) -> Figure | None:
+    """Every lane's work as bars, a readable stretch of it first; None where nothing ran."""
+    if not found.spans:
+        return None
+    begin = min(span.begin for span in found.spans)
+    end = max(span.end for span in found.spans)
+    data: list[Trace] = []
+    labels: list[tuple[float, str]] = []
+    below = 0
+    for lane in reversed(found.names):
+        spans = [span for span in found.spans if span.lane == lane]
+        places = rows(spans)
+        color = COLORS.get(lane, "static")
+        data.append(_bars(spans, [below + place for place in places], color))
+        labels.append((below + max(places) / 2, lane))
+        below += max(places) + 1
+    clock = "wall clock, UTC" if found.wall else "the loop's time, UTC"
+    spec = layout(TOP + BOTTOM + 70 + ROW * below, begin, end)
+    spec["xaxis"] |= {
+        "range": list(_stretch(found.spans, begin, end)),
+        "title": {"text": clock, "standoff": 6},
+        "rangeslider": {"visible": True, "thickness": 0.1, "range": [ms(begin), ms(end)]},
+    }
+    spec["yaxis"] = axis(
+        range=[-0.7, below - 0.3],
+        tickvals=[place for place, _ in labels],
+        ticktext=[name for _, name in labels],
+        fixedrange=True,
+        showgrid=False,
+    )
+    spec["dragmode"] = "pan"
+    spec["showlegend"] = False
+    return Figure("lanes", lanes_title(found), _lanes_how(found), data, spec)
+
+
+def thinned(looks: Sequence[Look], most: int = MOST_POINTS) -> Sequence[Look]:
+    """At most so many looks: each the mean of as many that followed each other."""
+    size = -(-len(looks) // most)
+    if size <= 1:
+        return looks
+    found = []
+    for start in range(0, len(looks), size):
+        part = looks[start : start + size]
+        values = {name: _mean([look.values[name] for look in part]) for name in part[0].values}
+        found.append(Look(part[len(part) // 2].at, values))
+    return found
+
+
+def queue_title(looks: Sequence[Look]) -> str:
+    """How deep the queue was and how much annotators idled, over the looks at which somebody was on shift."""
+    depth = sorted(depth for look in looks if (depth := look.values["queue.depth"]) is not None)
+    weighted = [
+        (idle, active)
+        for look in looks
+        if (idle := look.values["annotators.idle"]) is not None
+        and (active := look.values["annotators.active"])
+    ]
+    said = []
+    if depth:
+        said.append(f"{depth[len(depth) // 2]:.0f} items waited in the median, {depth[-1]:.0f} at the most")
+    if weighted:
+        idle = sum(share * active for share, active in weighted) / sum(active for _, active in weighted)
+        said.append(f"annotators on shift had no work {words.percent(idle)} of the time")
+    return "; ".join(said) or "What waited, and who had no work"
+
+
+def lanes_title(found: Lanes) -> str:
+    """How far training ran beside other lanes."""
+    shares = overlap(found.spans, "train")
+    if not shares:
+        return "When each lane was at work"
+    return f"Other lanes were at work during {words.percent(shares['any'])} of the time that training took"
+
+
+def _lanes_how(found: Lanes) -> str:
+    source = (
+        "From Prefect's own record of the flow runs, by the wall clock."
+        if found.wall
+        else "From the loop's log, in the loop's own time; only work that takes long is in it."
+    )
+    shares = {name: share for name, share in overlap(found.spans, "train").items() if name != "any"}
+    beside = ", ".join(f"{name} {words.percent(share)}" for name, share in shares.items())
+    told = f" Of the time in training, beside: {beside}." if beside else ""
+    return f"{source}{told} A stretch from the middle is shown; drag it, or the window in the overview below it."
+
+
+def _knob_axis(knob: Knob, line: KnobLine, domain: Sequence[float]) -> dict[str, Any]:
+    if knob.kind not in ("word", "flag"):
+        return axis(domain=domain, nticks=4, rangemode="normal")
+    values = _places(knob, line)
+    names = ["off" if name == "False" else "on" if name == "True" else name for name in values]
+    return axis(domain=domain, tickvals=list(range(len(values))), ticktext=names, range=[-0.4, len(values) - 0.6])
+
+
+def _knob_traces(knob: Knob, line: KnobLine, yaxis: str, ended: Instant) -> list[Trace]:
+    places = _places(knob, line)
+
+    def place(value: Value) -> float | int:
+        return places.index(str(value)) if places else float(value)
+
+    x = [at for at, *_ in line.steps]
+    y = [place(value) for _, value, _, _ in line.steps]
+    steps = {
+        "type": "scatter",
+        "x": [*map(ms, x), ms(ended)],
+        "y": [*y, y[-1]],
+        "mode": "lines",
+        "line": {"shape": "hv", "color": "@loop", "width": 2},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "yaxis": yaxis,
+    }
+    texts = [
+        f"<b>{wrapped(line.name)}: {wrapped(words.number(before))} → {wrapped(words.number(value))}</b>"
+        f"<br>{words.moment(at)}, by {wrapped(by)}<br>{wrapped(because)}"
+        for (_, before, *_), (at, value, by, because) in zip(line.steps, line.steps[1:], strict=False)
+    ]
+    marker = {"symbol": "diamond", "size": 6, "color": "@decided"}
+    return [steps, points(x[1:], y[1:], texts, yaxis=yaxis, marker=marker)]
+
+
+def _places(knob: Knob, line: KnobLine) -> list[str]:
+    """The words that the knob had, in the order of the catalogue; none for a number."""
+    had = {str(value) for _, value, _, _ in line.steps}
+    known = knob.words if knob.kind == "word" else ("False", "True") if knob.kind == "flag" else ()
+    return [word for word in known if word in had]
+
+
+def _measured(x: Sequence[Instant], looks: Sequence[Look], name: str, label: str, color: str, dash: str) -> Trace:
+    y = [rounded(look.values[name]) for look in looks]
+    return {
+        "type": "scatter",
+        "x": [ms(at) for at in x],
+        "y": y,
+        "mode": "lines",
+        "name": label,
+        "line": {"color": f"@{color}", "width": 1.5, "dash": dash},
+        "hovertemplate": f"{label}: %{{y}}<br>%{{x}}<extra></extra>",
+    }
+
+
+def _bars(spans: Sequence[Span], places: Sequence[int], color: str) -> Trace:
+    x: list[int | None] = []
+    y: list[int | None] = []
+    texts: list[str] = []
+    for span, place in zip(spans, places, strict=True):
+        told = f"<b>{wrapped(span.lane)}</b>, {words.lasting(span.end - span.begin)}<br>{wrapped(span.about)}"
+        x += [ms(span.begin), ms(span.end), None]
+        y += [place, place, None]
+        texts += [told, told, ""]
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "line": {"color": f"@{color}", "width": 13},
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _stretch(spans: Sequence[Span], begin: Instant, end: Instant) -> tuple[int, int]:
+    """A tenth of the time, around the training nearest to the middle."""
+    middle, half = (begin + end) / 2, (end - begin) / 20 or 1.0
+    trained = [span.begin for span in spans if span.lane == "train"]
+    around = min(trained, key=lambda at: abs(at - middle), default=middle)
+    return ms(around - half), ms(around + half)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
