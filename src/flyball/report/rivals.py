@@ -16,10 +16,12 @@ import numpy as np
 from flyball.adapters.learners import open_learner
 from flyball.adapters.segments import FileSegments, parquet, table_of
 from flyball.adapters.stream import open_stream
-from flyball.bootstrap import Reading, code_digest, driver, simulate
+from flyball.bootstrap import Reading, driver, simulate
+from flyball.bootstrap.parts import code_digest
 from flyball.core.facts import ItemsArrived, ModelPromoted
 from flyball.core.ids import Digest, Instant, canonical, digest_of
 from flyball.core.table import Table
+from flyball.report.data import Story
 from flyball.report.quality import LOOP, RANDOM, STATIC
 from flyball.settings import Settings, config_digest
 from flyball.twin import baselines
@@ -72,6 +74,19 @@ def rivals_of(read: Reading, say: Callable[[str], None]) -> Rivals:
         asked = int(tables[RANDOM]["asked"][0])
     truth = tables[STATIC].select(["item", "time", "label"])
     return Rivals(truth, {LOOP: own, **tables}, asked, (*notes, *failures))
+
+
+def notes_of(story: Story, rivals: Rivals) -> tuple[str, ...]:
+    """What a reader should know about the comparisons."""
+    notes = list(rivals.notes)
+    if rivals.predictions and story.config_changed:
+        notes.append(
+            "The loop was last started with other settings than loop.toml has now, such as flags over it;"
+            " what it is compared with follows loop.toml."
+        )
+    if rivals.asked not in (0, story.read.state.asked):
+        notes.append(f"Random sampling came to ask for {rivals.asked:,} labels, not as many as the loop did.")
+    return tuple(notes)
 
 
 def play_random(settings: Settings, spend: int, arrived: int, until: Instant) -> Table:

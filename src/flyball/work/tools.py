@@ -16,7 +16,20 @@ from flyball.core.ids import Digest, Instant, ItemId, ModelVersion
 from flyball.core.knobs import Value
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, stack
-from flyball.ports import Clock, Commit, Desk, Draft, ItemRows, Job, Learner, Model, Receipt, Segments, Shelf, Store
+from flyball.ports import (
+    Clock,
+    Commit,
+    Desk,
+    Draft,
+    ItemRows,
+    Job,
+    Learner,
+    Model,
+    Receipt,
+    Segments,
+    Shelf,
+    Store,
+)
 from flyball.settings import Settings
 
 #: How many segments are kept in memory.
