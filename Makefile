@@ -40,4 +40,13 @@ check: setup ## format, lint, types, imports and the fast tests: before every pu
 fix: setup ## format, and mend what the linter can mend
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-.PHONY: help setup lock run test check fix
+docs: setup ## make the reference pages anew from the catalogues
+	@mkdir -p docs/reference && $(BIN)/python -m flyball.cli.reference docs/reference
+
+faults: setup ## thirty kills of a running loop, each followed by a start (about ten minutes)
+	@$(BIN)/python -m tests.faults --kills 30
+
+bench: setup ## every benchmark, one after the other (about ten minutes)
+	@for each in look log training scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+.PHONY: help setup lock run test check fix docs faults bench

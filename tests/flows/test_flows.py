@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from prefect import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 LANES = ("ingest", "score", "annotate", "integrate", "train", "steer")
@@ -33,7 +36,9 @@ def test_a_flow_is_one_call_and_decides_nothing(lane: str) -> None:
 def test_a_flow_is_named_by_its_lane_and_leaves_retries_to_the_jobs(lane: str) -> None:
     from prefect.flows import load_flow_from_entrypoint
 
-    flow = load_flow_from_entrypoint(f"{ROOT / 'flows' / lane}.py:{lane}", use_placeholder_flow=False)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(
+        f"{ROOT / 'flows' / lane}.py:{lane}", use_placeholder_flow=False
+    )
     assert (flow.name, flow.isasync, flow.retries, flow.log_prints) == (lane, True, 0, False)
 
 

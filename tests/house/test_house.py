@@ -69,7 +69,9 @@ HEAVY = ("prefect", "mlflow", "pandas", "sklearn", "lightgbm", "sqlalchemy", "py
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["rules", "check", str(ROOT / "rules" / "adaptive.yaml")]], ids=["help", "rules check"]
+    "words",
+    [["--help"], ["rules", "check", str(ROOT / "rules" / "adaptive.yaml")]],
+    ids=["help", "rules check"],
 )
 def test_a_light_command_wakes_nothing_heavy(words: list[str]) -> None:
     code = (
@@ -99,3 +101,11 @@ def test_nobody_mocks() -> None:
     words = ("unittest.mock", "monkeypatch.setattr", "mocker.")
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
     assert not [_name(path) for path in tests if any(word in path.read_text() for word in words)]
+
+
+def test_the_reference_pages_say_what_the_catalogues_say() -> None:
+    from flyball.cli.reference import pages
+
+    folder = ROOT / "docs" / "reference"
+    stale = [name for name, text in pages().items() if (folder / name).read_text() != text]
+    assert not stale, "make docs"

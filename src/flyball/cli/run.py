@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,18 +131,26 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
         if prefect and app.settings.stores.prefect != "none":
             from flyball.adapters.prefect.lanes import through_prefect
 
-            say("starting Prefect")
+            say("starting Prefect and MLflow")
+            warm = asyncio.create_task(asyncio.to_thread(_warm, app))
             try:
                 where = app.settings.stores.prefect
                 live.call = await stack.enter_async_context(through_prefect(loop, where))
             except Unreachable as error:
                 say(f"{error}\nthe loop goes on without Prefect; its lanes run all the same")
+            await warm
         not_yet.release()
         showing = asyncio.create_task(_show(app, live, quiet, say))
         try:
             return await live.run()
         finally:
             showing.cancel()
+
+
+def _warm(app: App) -> None:
+    """Open the shelf while Prefect starts: the first time it takes seconds."""
+    with suppress(Unreachable):  # the first training will say so
+        app.tools.shelf.versions()
 
 
 async def _show(app: App, live: Live, quiet: bool, say: Say) -> None:

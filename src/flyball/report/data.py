@@ -13,8 +13,8 @@ from flyball.core.facts import (
     AlertRaised,
     DriftMeasured,
     KnobTurned,
-    LoopStarted,
     Looked,
+    LoopStarted,
     ModelPromoted,
     QualityMeasured,
     Recorded,
@@ -166,12 +166,12 @@ def knob_lines(
     events.sort(key=lambda event: event[0])
     state = KnobState.start(settings)
     steps: dict[Target, list[tuple[Instant, Value, str, str]]] = {}
-    for at, fact, target in events:
+    for at, turn, target in events:
         line = steps.setdefault(target, [(began, state.value(target.knob, at, target.about), "", "")])
-        state = state if fact is None else state.evolve(fact)
+        state = state if turn is None else state.evolve(turn)
         value = state.value(target.knob, at, target.about)
         if value != line[-1][1]:
-            by, because = (fact.by, fact.because) if fact else ("flyball", "its time was over")
+            by, because = ("flyball", "its time was over") if turn is None else (turn.by, turn.because)
             line.append((at, value, by, because))
     moved = [KnobLine(str(target), tuple(line)) for target, line in steps.items() if len(line) > 1]
     return tuple(sorted(moved, key=lambda line: (-len(line.steps), line.name)))

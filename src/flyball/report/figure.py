@@ -22,7 +22,7 @@ TOP, BOTTOM = 36, 40
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A plot with what a person reads around it: a title that says what is to be seen, and how it was made."""
+    """A plot and what is read around it: a title that says what there is to see, and how it was made."""
 
     name: str
     title: str
@@ -60,15 +60,14 @@ def layout(height: int, begin: Instant, end: Instant, **more: Any) -> dict[str, 
     margin = (end - begin) * 0.01 or 1.0
     return {
         "height": height,
-        "margin": {"l": 64, "r": 24, "t": TOP, "b": BOTTOM},
+        "margin": {"l": 84, "r": 128, "t": TOP, "b": BOTTOM},
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemwidth": 44},
         "xaxis": {
             "type": "date",
             "range": [ms(begin - margin), ms(end + margin)],
             "hoverformat": "%Y-%m-%d %H:%M",
-            "title": {"text": "date (UTC)", "standoff": 6},
-            **axis(),
+            **axis(title=titled("date (UTC)")),
         },
         **more,
     }
@@ -86,14 +85,40 @@ def axis(**more: Any) -> dict[str, Any]:
     }
 
 
-def band(x: Sequence[int], low: Sequence[float], high: Sequence[float], color: str, group: str) -> Trace:
+def titled(text: str) -> dict[str, Any]:
+    """The title of an axis, no louder than its numbers."""
+    return {"text": text, "font": {"size": 13, "color": "@quiet"}, "standoff": 8}
+
+
+def aside(at: Instant, y: float, text: str, color: str) -> dict[str, Any]:
+    """A word to the right of where a line ends; left out where the page is narrow."""
+    return {
+        "name": "aside",
+        "x": ms(at),
+        "y": rounded(y),
+        "text": text,
+        "xanchor": "left",
+        "xshift": 10,
+        "showarrow": False,
+        "font": {"color": f"@{color}", "size": 13},
+    }
+
+
+def band(
+    x: Sequence[int],
+    low: Sequence[float],
+    high: Sequence[float],
+    color: str,
+    group: str,
+    opacity: float = 0.16,
+) -> Trace:
     """The area between two lines."""
     return {
         "type": "scatter",
         "x": [*x, *reversed(x)],
         "y": [*map(rounded, high), *reversed([rounded(value) for value in low])],
         "fill": "toself",
-        "fillcolor": f"@{color}/0.16",
+        "fillcolor": f"@{color}/{opacity}",
         "line": {"width": 0},
         "mode": "lines",
         "hoverinfo": "skip",

@@ -29,7 +29,7 @@ def join(parts: Iterable[object]) -> Html:
     return Html("".join(html(part) for part in parts))
 
 
-def tag(name: str, *inner: object, **attributes: object) -> Html:
+def tag(name: str, /, *inner: object, **attributes: object) -> Html:
     """An element. `class_` is the attribute class; an attribute that is True has no value, None is left out.
 
     >>> tag("p", "1 < 2", class_="note")
@@ -44,12 +44,19 @@ def tag(name: str, *inner: object, **attributes: object) -> Html:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = (), label: str = ""
+    label: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    numbers: Sequence[int] = (),
+    prose: Sequence[int] = (),
 ) -> Html:
-    """A table in a box of its own that scrolls, under a head that stays. `numbers`: columns set to the right."""
+    """A table in a box of its own that scrolls, under a head that stays.
+
+    `numbers` are columns set to the right, `prose` those whose lines may break.
+    """
 
     def side(column: int) -> str | None:
-        return "number" if column in numbers else None
+        return "number" if column in numbers else "prose" if column in prose else None
 
     heads = join(tag("th", name, scope="col", class_=side(column)) for column, name in enumerate(head))
     body = join(

@@ -1,4 +1,4 @@
-"""When each lane was at work: from Prefect's record by the wall clock, or from the facts in the loop's time."""
+"""When each lane was at work: by the wall clock from Prefect's record, or in the loop's time from its log."""
 
 from __future__ import annotations
 
@@ -123,9 +123,7 @@ def merged(stretches: Iterable[tuple[Instant, Instant]]) -> list[tuple[Instant, 
     return found
 
 
-def common(
-    one: Sequence[tuple[Instant, Instant]], other: Sequence[tuple[Instant, Instant]]
-) -> Seconds:
+def common(one: Sequence[tuple[Instant, Instant]], other: Sequence[tuple[Instant, Instant]]) -> Seconds:
     """How long two lists of stretches, as `merged` gives them, have in common."""
     total, at = 0.0, 0
     for begin, end in one:

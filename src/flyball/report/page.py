@@ -93,7 +93,7 @@ def figure(plot: Figure | None) -> Html:
 
 def _head(story: Story, quality: Quality | None, lanes: Lanes, sections: Sequence[Section]) -> Html:
     settings = story.read.settings
-    when = f"{words.moment(story.began)} – {words.moment(story.ended)} UTC"
+    when = f"{words.moment(story.began)} to {words.moment(story.ended)} UTC"
     architecture = str(story.read.knobs.value("loop.architecture", story.ended))
     clock = {"sped": "a sped-up world", "virtual": "a simulated world"}.get(
         story.started.clock if story.started else "real", "real time"
@@ -121,7 +121,6 @@ def _quality(story: Story, quality: Quality | None, notes: Sequence[str]) -> Htm
     told = [tag("p", note, class_="note") for note in notes]
     if quality is None:
         return join([*told, figure(plots_quality.reserve(story, alone=True))])
-    claims = [tag("li", claim) for claim in summary.claims(quality)]
     caution = (
         "Each contender saw the same stream with the same seed. The intervals say what chance in which items"
         " came would change; each baseline was played once, so they leave out the chance in one drawing of"
@@ -129,9 +128,8 @@ def _quality(story: Story, quality: Quality | None, notes: Sequence[str]) -> Htm
     )
     return join(
         [
-            *told,
-            tag("ul", *claims, class_="claims") if claims else "",
             figure(plots_quality.quality(story, quality)),
+            *told,
             tables.periods(quality),
             details("How the comparison is made", tag("p", _made_how(), " ", caution)),
             figure(plots_quality.reserve(story, alone=False)),
@@ -158,8 +156,8 @@ def _made(story: Story) -> str:
     from flyball import __version__
 
     return (
-        f"Made by Flyball {__version__} from {story.read.state.seq:,} facts of this loop's log. The page is one"
-        " file, asks nothing of any network, and can be sent to anybody."
+        f"Made by Flyball {__version__} from {story.read.state.seq:,} facts of this loop's log. The page is"
+        " one file, asks nothing of any network, and can be sent to anybody."
     )
 
 

@@ -10,11 +10,24 @@ from flyball.core.ids import Instant
 from flyball.core.learning.interval import Measured
 from flyball.report import words
 from flyball.report.data import Story
-from flyball.report.figure import Figure, Trace, axis, band, layout, ms, points, rounded, uprights, wrapped
+from flyball.report.figure import (
+    Figure,
+    Trace,
+    aside,
+    axis,
+    band,
+    layout,
+    ms,
+    points,
+    rounded,
+    titled,
+    uprights,
+    wrapped,
+)
 from flyball.report.quality import LOOP, RANDOM, STATIC, Quality
 
 #: For each contender its colour, its dash, its mark, and the words on its line.
-LOOKS: Mapping[str, tuple[str, str, str, str]] = {
+LOOKS: dict[str, tuple[str, str, str, str]] = {
     STATIC: ("static", "dot", "diamond", "static model"),
     RANDOM: ("random", "dash", "square", "random sampling"),
     LOOP: ("loop", "solid", "circle", "this loop"),
@@ -39,9 +52,8 @@ def quality(story: Story, found: Quality) -> Figure:
         x = [(period.begin + period.end) / 2 for period, _ in known]
         y = [value[0] for _, value in known]
         top = max(top, *(value[2] for _, value in known))
-        data.append(
-            band([ms(at) for at in x], [v[1] for _, v in known], [v[2] for _, v in known], color, name)
-        )
+        low, high = ([value[bound] for _, value in known] for bound in (1, 2))
+        data.append(band([ms(at) for at in x], low, high, color, name, 0.18 if name == LOOP else 0.1))
         texts = [_told(found, index) for index, each in enumerate(found.periods) if each.values[name]]
         data.append(
             points(x, [rounded(value) for value in y], texts)
@@ -57,12 +69,9 @@ def quality(story: Story, found: Quality) -> Figure:
         ends.append((name, x[-1], y[-1]))
     top = max(top * 1.04, 0.1)
     marks, axes = strip(story, top)
-    spec = layout(520, story.began, story.ended, **axes)
-    spec["yaxis"] = axis(
-        title={"text": _axis(found)}, range=[min(0.0, _lowest(found)), top], domain=[PLOT, 1]
-    )
+    spec = _over_the_strip(layout(540, story.began, story.ended, **axes))
+    spec["yaxis"] = axis(title=titled(_axis(found)), range=[min(0.0, _lowest(found)), top], domain=[PLOT, 1])
     spec["annotations"] = _on_the_lines(ends, top)
-    spec["margin"] = {**spec["margin"], "r": 124}
     return Figure("quality", _title(found), _how(found), [*marks, *data], spec)
 
 
@@ -83,21 +92,21 @@ def reserve(story: Story, alone: bool) -> Figure | None:
         },
     ]
     top = max(v[2] for _, _, v in known) * 1.04 or 1.0
-    title = {"text": NAMES[name]}
+    title = titled(NAMES[name])
     if alone:
         marks, axes = strip(story, top)
-        spec = layout(460, story.began, story.ended, **axes)
+        spec = _over_the_strip(layout(460, story.began, story.ended, **axes))
         spec["yaxis"] = axis(title=title, rangemode="tozero", domain=[PLOT, 1])
         data = [*marks, *data]
     else:
         spec = layout(230, story.began, story.ended, yaxis=axis(title=title, rangemode="tozero"))
-        spec["margin"] = {**spec["margin"], "r": 124, "t": 12}
+        spec["margin"] = {**spec["margin"], "t": 12}
     _, fact, value = known[-1]
     said = f"On its own reserve the loop last measured {NAMES[name]} {words.measured(value)}"
     how = (
         f"Each point is measured on the newest labels of items that chance alone chose, at most 500 of them"
-        f" ({fact.labels:,} at the end, {fact.positives:,} of them outside the commonest class), by the scores"
-        " given before anybody labelled them. The band is a 95% bootstrap interval. Rules can read this one;"
+        f" ({fact.labels:,} at the end, {fact.positives:,} of them outside the commonest class), by the"
+        " scores given before anybody labelled them. The band is a 95% bootstrap interval. Rules can read this one;"
         " it is late and uncertain where labels are few."
     )
     return Figure("reserve", said, how, data, spec)
@@ -118,16 +127,18 @@ def strip(story: Story, top: float) -> tuple[list[Trace], dict[str, Any]]:
         for at, fact in story.promoted
     ]
     decided = [
-        f"<b>{wrapped(str(told['rule']))}</b> {words.moment(told['at'])}<br>{wrapped(str(told['because']))}<br>"
+        f"<b>{wrapped(told['rule'])}</b> {words.moment(told['at'])}<br>{wrapped(told['because'])}<br>"
         + wrapped("; ".join(words.change(change) for change in told["changes"]))
         for told in applied
     ]
     symbols = ["triangle-up" if fact.proven else "triangle-up-open" for _, fact in story.promoted]
     marks = [
-        uprights([at for at, _ in story.promoted], top, "promoted/0.28", "solid"),
+        uprights([at for at, _ in story.promoted], top, "promoted/0.2", "solid"),
         uprights([drift.at for drift in story.drifts], top, "drift", "dot"),
         _row([drift.at for drift in story.drifts], 2, drifts, {"symbol": "x", "color": "@drift", "size": 9}),
-        _row([at for at, _ in story.promoted], 1, models, {"symbol": symbols, "color": "@promoted", "size": 9}),
+        _row(
+            [at for at, _ in story.promoted], 1, models, {"symbol": symbols, "color": "@promoted", "size": 9}
+        ),
         _row(
             [told["at"] for told in applied],
             0,
@@ -143,6 +154,12 @@ def strip(story: Story, top: float) -> tuple[list[Trace], dict[str, Any]]:
         fixedrange=True,
     )
     return marks, {"yaxis2": rows}
+
+
+def _over_the_strip(spec: dict[str, Any]) -> dict[str, Any]:
+    """The time axis below the strip rather than between it and the plot."""
+    spec["xaxis"] |= {"anchor": "y2"}
+    return spec
 
 
 def is_applied(told: Mapping[str, Any]) -> bool:
@@ -185,7 +202,7 @@ def _how(found: Quality) -> str:
 
 
 def _axis(found: Quality) -> str:
-    return "average precision (0–1)" if found.positive is not None else "Cohen's kappa (up to 1)"
+    return "average precision (0 to 1)" if found.positive is not None else "Cohen's kappa (up to 1)"
 
 
 def _lowest(found: Quality) -> float:
@@ -196,9 +213,11 @@ def _lowest(found: Quality) -> float:
 def _told(found: Quality, index: int) -> str:
     period = found.periods[index]
     lines = [f"<b>{words.stretch(period.begin, period.end)}</b>"]
-    for name in reversed(LOOKS):
-        if (value := period.values.get(name)) is not None:
-            lines.append(f"{LOOKS[name][3]}: {words.measured(value)}")
+    lines.extend(
+        f"{label}: {words.measured(value)}"
+        for name, (_, _, _, label) in reversed(LOOKS.items())
+        if (value := period.values.get(name)) is not None
+    )
     lines.append(f"{period.items:,} items, {period.positives:,} outside the commonest class")
     return "<br>".join(lines)
 
@@ -218,15 +237,5 @@ def _on_the_lines(ends: Sequence[tuple[str, Instant, float]], top: float) -> lis
     for name, at, y in sorted(ends, key=lambda end: end[2]):
         last = max(y, last + apart)
         color, _, _, label = LOOKS[name]
-        placed.append(
-            {
-                "x": ms(at),
-                "y": rounded(last),
-                "text": f"<b>{label}</b>" if name == LOOP else label,
-                "xanchor": "left",
-                "xshift": 10,
-                "showarrow": False,
-                "font": {"color": f"@{color}", "size": 13},
-            }
-        )
+        placed.append(aside(at, last, f"<b>{label}</b>" if name == LOOP else label, color))
     return placed

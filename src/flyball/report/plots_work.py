@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from flyball.core.control import Target
-from flyball.core.ids import Instant
+from flyball.core.ids import Instant, Seconds
 from flyball.core.knobs import KNOBS, Knob, Value
 from flyball.report import words
 from flyball.report.data import KnobLine, Look, Story
-from flyball.report.figure import BOTTOM, TOP, Figure, Trace, axis, layout, ms, points, rounded, wrapped
+from flyball.report.figure import (
+    BOTTOM,
+    TOP,
+    Figure,
+    Trace,
+    axis,
+    layout,
+    ms,
+    points,
+    rounded,
+    titled,
+    wrapped,
+)
 from flyball.report.lanes import Lanes, Span, overlap, rows
+from flyball.report.quality import begin_of, cell_of
 
 #: How high one knob's plot is, and one row of a lane, in pixels.
 KNOB, ROW = 92, 26
-#: A plot of more knobs than these is read by nobody; of more points than these, drawn by none.
-MOST_KNOBS, MOST_POINTS = 12, 700
+#: A plot of more knobs or bars than these is read by nobody; more points than these show nothing more.
+MOST_KNOBS, MOST_POINTS, MOST_BARS = 12, 1000, 62
 #: The colour of each lane; a lane that is not named has the last.
 COLORS = {
     "ingest": "static",
@@ -67,7 +81,7 @@ def knobs(story: Story) -> Figure | None:
     return Figure(
         "knobs",
         title,
-        "Only the knobs whose value changed. A mark is a change: point at it for who turned the knob, and why.",
+        "Only the knobs whose value changed. A mark is a change: point at it for who turned it, and why.",
         data,
         spec,
     )
@@ -75,27 +89,29 @@ def knobs(story: Story) -> Figure | None:
 
 def queue(story: Story) -> Figure | None:
     """How much work waited, and how long annotators had none; None where no look was taken."""
-    looks = thinned(story.looks)
-    if not looks:
+    if not story.looks:
         return None
+    looks = thinned(story.looks)
     x = [look.at for look in looks]
-    spec = layout(360, story.began, story.ended)
-    spec["yaxis"] = axis(title={"text": "items"}, rangemode="tozero", domain=[0.46, 1])
+    spec = layout(380, story.began, story.ended)
+    spec["yaxis"] = axis(title=titled("items"), rangemode="tozero", domain=[0.44, 1])
     spec["yaxis2"] = axis(
-        title={"text": "share idle"}, range=[0, 1.05], tickformat=".0%", domain=[0, 0.34], nticks=4
+        title=titled("share idle"), range=[0, 1.02], tickformat=".0%", domain=[0, 0.33], tickvals=[0, 0.5, 1]
     )
     spec["xaxis"]["anchor"] = "y2"
+    spec["bargap"] = 0.12
+    length = cell_of(story.ended - story.began, MOST_BARS)
     data = [
-        _measured(x, looks, "queue.depth", "wait for annotators", "loop", "solid")
-        | {"fill": "tozeroy", "fillcolor": "@loop/0.16"},
-        _measured(x, looks, "backlog.depth", "answered, not settled yet", "random", "dot"),
-        _measured(x, looks, "annotators.idle", "annotators without work", "static", "solid")
-        | {"yaxis": "y2", "fill": "tozeroy", "fillcolor": "@static/0.22", "connectgaps": False},
+        _line(x, looks, "queue.depth", "wait for annotators", "loop", "solid")
+        | {"fill": "tozeroy", "fillcolor": "@loop/0.18"},
+        _line(x, looks, "backlog.depth", "answered, not settled yet", "random", "dot"),
+        _idle(story.looks, length),
     ]
     how = (
-        "The queue: items that are with annotators and lack an answer. Idle: the share of the last hour in"
-        " which annotators on shift had no work; nothing is drawn where nobody was on shift. From the signals"
-        " of each look" + (", the mean over stretches of equal length." if len(looks) < len(story.looks) else ".")
+        "The queue: items that are with annotators and lack an answer"
+        + (", the mean over stretches of equal length. " if len(looks) < len(story.looks) else ". ")
+        + "Idle: the share of their time on shift in which annotators had no work, a bar for each stretch of"
+        f" {words.lasting(length)}. From the signals of each look."
     )
     return Figure("queue", queue_title(story.looks), how, data, spec)
 
@@ -120,7 +136,7 @@ def lanes(found: Lanes) -> Figure | None:
     spec = layout(TOP + BOTTOM + 70 + ROW * below, begin, end)
     spec["xaxis"] |= {
         "range": list(_stretch(found.spans, begin, end)),
-        "title": {"text": clock, "standoff": 6},
+        "title": titled(clock),
         "rangeslider": {"visible": True, "thickness": 0.1, "range": [ms(begin), ms(end)]},
     }
     spec["yaxis"] = axis(
@@ -150,20 +166,28 @@ def thinned(looks: Sequence[Look], most: int = MOST_POINTS) -> Sequence[Look]:
 
 def queue_title(looks: Sequence[Look]) -> str:
     """How deep the queue was and how much annotators idled, over the looks at which somebody was on shift."""
-    depth = sorted(depth for look in looks if (depth := look.values["queue.depth"]) is not None)
+    depth = [depth for look in looks if (depth := look.values["queue.depth"]) is not None]
+    said = []
+    if depth:
+        said.append(f"At most {max(depth):,.0f} items waited for annotators")
+    if (idle := idle_share(looks)) is not None:
+        said.append(
+            f"{'they' if said else 'annotators on shift'} had no work {words.percent(idle)} of the time"
+        )
+    return ", and ".join(said) or "What waited, and who had no work"
+
+
+def idle_share(looks: Iterable[Look]) -> float | None:
+    """The share of their time on shift in which annotators had no work; None where nobody was on shift."""
     weighted = [
         (idle, active)
         for look in looks
         if (idle := look.values["annotators.idle"]) is not None
         and (active := look.values["annotators.active"])
     ]
-    said = []
-    if depth:
-        said.append(f"{depth[len(depth) // 2]:.0f} items waited in the median, {depth[-1]:.0f} at the most")
-    if weighted:
-        idle = sum(share * active for share, active in weighted) / sum(active for _, active in weighted)
-        said.append(f"annotators on shift had no work {words.percent(idle)} of the time")
-    return "; ".join(said) or "What waited, and who had no work"
+    if not weighted:
+        return None
+    return sum(share * active for share, active in weighted) / sum(active for _, active in weighted)
 
 
 def lanes_title(found: Lanes) -> str:
@@ -183,7 +207,7 @@ def _lanes_how(found: Lanes) -> str:
     shares = {name: share for name, share in overlap(found.spans, "train").items() if name != "any"}
     beside = ", ".join(f"{name} {words.percent(share)}" for name, share in shares.items())
     told = f" Of the time in training, beside: {beside}." if beside else ""
-    return f"{source}{told} A stretch from the middle is shown; drag it, or the window in the overview below it."
+    return f"{source}{told} A stretch from the middle is shown; drag it, or the window in the overview below."
 
 
 def _knob_axis(knob: Knob, line: KnobLine, domain: Sequence[float]) -> dict[str, Any]:
@@ -191,7 +215,9 @@ def _knob_axis(knob: Knob, line: KnobLine, domain: Sequence[float]) -> dict[str,
         return axis(domain=domain, nticks=4, rangemode="normal")
     values = _places(knob, line)
     names = ["off" if name == "False" else "on" if name == "True" else name for name in values]
-    return axis(domain=domain, tickvals=list(range(len(values))), ticktext=names, range=[-0.4, len(values) - 0.6])
+    return axis(
+        domain=domain, tickvals=list(range(len(values))), ticktext=names, range=[-0.4, len(values) - 0.6]
+    )
 
 
 def _knob_traces(knob: Knob, line: KnobLine, yaxis: str, ended: Instant) -> list[Trace]:
@@ -228,16 +254,33 @@ def _places(knob: Knob, line: KnobLine) -> list[str]:
     return [word for word in known if word in had]
 
 
-def _measured(x: Sequence[Instant], looks: Sequence[Look], name: str, label: str, color: str, dash: str) -> Trace:
-    y = [rounded(look.values[name]) for look in looks]
+def _line(x: Sequence[Instant], looks: Sequence[Look], name: str, label: str, color: str, dash: str) -> Trace:
     return {
         "type": "scatter",
         "x": [ms(at) for at in x],
-        "y": y,
+        "y": [rounded(look.values[name]) for look in looks],
         "mode": "lines",
         "name": label,
-        "line": {"color": f"@{color}", "width": 1.5, "dash": dash},
+        "line": {"color": f"@{color}", "width": 1.5, "dash": dash, "shape": "hv"},
         "hovertemplate": f"{label}: %{{y}}<br>%{{x}}<extra></extra>",
+    }
+
+
+def _idle(looks: Sequence[Look], length: Seconds) -> Trace:
+    shares = [
+        (begin, share)
+        for begin, part in groupby(looks, lambda look: begin_of(look.at, length))
+        if (share := idle_share(part)) is not None
+    ]
+    return {
+        "type": "bar",
+        "x": [ms(begin + length / 2) for begin, _ in shares],
+        "y": [rounded(share) for _, share in shares],
+        "width": length * 1000 * 0.86,
+        "yaxis": "y2",
+        "name": "annotators on shift without work",
+        "marker": {"color": "@static/0.55"},
+        "hovertemplate": "%{y:.0%} idle<br>%{x}<extra></extra>",
     }
 
 

@@ -46,7 +46,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time, its items, those of them outside the commonest class, and each contender's quality."""
+    """A stretch of time, its items, those outside the commonest class, and each contender's quality."""
 
     begin: Instant
     end: Instant
@@ -133,9 +133,11 @@ def bounds(times: Floats, counted: npt.NDArray[np.bool_], least: int = LEAST) ->
     They are made of whole hours, days or weeks, so that their ends are moments that a person would name.
     What is left over at the end joins the last one.
     """
-    cell = _cell(float(times[-1] - times[0]))
-    start = float(times[0]) // min(cell, _DAY) * min(cell, _DAY)
-    ends = np.searchsorted(times, np.arange(start + cell, float(times[-1]) + cell, cell), side="left").tolist()
+    cell = cell_of(float(times[-1] - times[0]))
+    start = begin_of(float(times[0]), cell)
+    ends = np.searchsorted(
+        times, np.arange(start + cell, float(times[-1]) + cell, cell), side="left"
+    ).tolist()
     found: list[tuple[int, int]] = []
     begin = 0
     for end in dict.fromkeys([*ends, len(times)]):
@@ -147,9 +149,22 @@ def bounds(times: Floats, counted: npt.NDArray[np.bool_], least: int = LEAST) ->
     return found
 
 
-def _periods(
-    judged: Judged, counted: npt.NDArray[np.bool_], rare: int | None, seed: int
-) -> list[Period]:
+def cell_of(span: Seconds, most: int = MOST_PERIODS) -> Seconds:
+    """The length of whole minutes, hours, days or weeks of which at most so many make up a span.
+
+    >>> cell_of(42 * 86400.0) / 86400
+    2.0
+    """
+    return next((cell for cell in _CELLS if span <= most * cell), _CELLS[-1])
+
+
+def begin_of(at: Instant, cell: Seconds) -> Instant:
+    """When the stretch of that length begins that a moment lies in; days begin at midnight, UTC."""
+    whole = min(cell, _DAY)
+    return at // whole * whole
+
+
+def _periods(judged: Judged, counted: npt.NDArray[np.bool_], rare: int | None, seed: int) -> list[Period]:
     found = []
     for begin, end in bounds(judged.times, counted):
         weights = draws(end - begin, rng(seed, "report", begin))
@@ -200,12 +215,6 @@ def _rare(counts: npt.NDArray[np.int64]) -> int | None:
     return rarest if counts[rarest] < RARE * counts.sum() else None
 
 
-def _cell(span: Seconds) -> Seconds:
-    return next((cell for cell in _CELLS if span <= MOST_PERIODS * cell), _CELLS[-1])
-
-
 def _aligned(table: Table, rows: npt.NDArray[np.int64], classes: Sequence[str]) -> Floats:
-    columns = [
-        table[f"p_{name}"][rows] if f"p_{name}" in table else np.zeros(len(rows)) for name in classes
-    ]
+    columns = [table[f"p_{name}"][rows] if f"p_{name}" in table else np.zeros(len(rows)) for name in classes]
     return np.stack(columns, axis=1)

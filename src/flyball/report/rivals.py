@@ -21,6 +21,7 @@ from flyball.bootstrap.parts import code_digest
 from flyball.core.facts import ItemsArrived, ModelPromoted
 from flyball.core.ids import Digest, Instant, canonical, digest_of
 from flyball.core.table import Table
+from flyball.ports import Log
 from flyball.report.data import Story
 from flyball.report.quality import LOOP, RANDOM, STATIC
 from flyball.settings import Settings, config_digest
@@ -113,7 +114,23 @@ def play_static(settings: Settings, snapshot: Digest, arrived: tuple[Digest, ...
     tables = (segments.get(digest) for digest in arrived)
     table = baselines.static(learner, segments.get(snapshot), opened.stream.features, settings.seed, tables)
     assert opened.truth is not None, "a stream with `stream.label` knows the truth"
-    return table.having(label=opened.truth.of(table["item"])) if len(table) else table
+    return table.having(label=opened.truth.of(table["item"].tolist())) if len(table) else table
+
+
+def arrived_before_the_last(log: Log) -> int:
+    """How many items had come when the last batch but one went out.
+
+    A loop that may have spent all of its budget by then comes to spend it by the end, whenever its
+    annotators sleep.
+    """
+    arrived = before = last = 0
+    for recorded in log.read(kinds=["items-arrived", "batch-released"]):
+        match recorded.fact:
+            case ItemsArrived(count=count):
+                arrived += count
+            case _:
+                before, last = last, arrived
+    return before or last
 
 
 def _tasks(read: Reading) -> tuple[list[Task], tuple[str, ...]]:
@@ -137,7 +154,7 @@ def _tasks(read: Reading) -> tuple[list[Task], tuple[str, ...]]:
     if settings.team.source == "none":
         note = "Nobody is simulated who could label other items, so random sampling was not played."
         return tasks, (note,)
-    spend = (state.asked, state.arrived, state.at)
+    spend = (state.asked, arrived_before_the_last(read.log), state.at)
     random = Task(
         RANDOM,
         f"the same loop with {state.asked:,} labels at random",

@@ -54,14 +54,6 @@ def tiles(story: Story, quality: Quality | None, lanes: Lanes) -> list[tuple[str
     return found
 
 
-def claims(quality: Quality) -> Iterator[str]:
-    """What each comparison allows to be said, a sentence each."""
-    for name, rival in AGAINST.items():
-        if name in quality.gains:
-            value = quality.gains[name]
-            yield f"Loop less {rival}: {words.gain(value)}: {words.verdict(value, rival)}."
-
-
 def _work(story: Story) -> Iterator[str]:
     state = story.read.state
     if not state.arrived:
@@ -88,7 +80,8 @@ def _work(story: Story) -> Iterator[str]:
     if story.looks:
         yield (
             f"Its rules were looked at {words.counted(len(story.looks), 'time')} and came to "
-            f"{words.counted(len(decided), 'decision')}, of which {applied:,} turned a knob or started something."
+            f"{words.counted(len(decided), 'decision')}, of which {applied:,} turned a knob or started"
+            " something."
         )
 
 
@@ -124,7 +117,7 @@ def _quality(story: Story, quality: Quality | None) -> Iterator[str]:
             value = quality.overall[name]
             yield (
                 f"{rival[0].upper()}{rival[1:]} reached {value[0]:.2f}; the difference is "
-                f"{words.gain(quality.gains[name])}: {_plainly(quality.gains[name])}."
+                f"{words.gain(quality.gains[name])}: {words.verdict(quality.gains[name])}."
             )
 
 
@@ -137,17 +130,15 @@ def own_quality(story: Story) -> tuple[str, Measured] | None:
     return None
 
 
-def _plainly(value: Measured) -> str:
-    if value[1] > 0:
-        return "the loop was better"
-    return "the loop was worse" if value[2] < 0 else "no improvement is shown"
-
-
 def _quality_tiles(story: Story, quality: Quality | None) -> Iterator[tuple[str, str, str]]:
     if quality is None or LOOP not in quality.overall:
         if (own := own_quality(story)) is not None:
             name, value = own
-            yield f"{name}, on the reserve", f"{value[0]:.2f}", f"95% interval {value[1]:.2f} to {value[2]:.2f}"
+            yield (
+                f"{name}, on the reserve",
+                f"{value[0]:.2f}",
+                f"95% interval {value[1]:.2f} to {value[2]:.2f}",
+            )
         return
     value = quality.overall[LOOP]
     yield quality.metric, f"{value[0]:.2f}", f"95% interval {value[1]:.2f} to {value[2]:.2f}"
@@ -156,4 +147,4 @@ def _quality_tiles(story: Story, quality: Quality | None) -> Iterator[tuple[str,
         if name in quality.gains:
             gain = quality.gains[name]
             interval = f"{words.signed(gain[1])} to {words.signed(gain[2])}"
-            yield what, words.signed(gain[0]), f"{interval}: {_plainly(gain)}"
+            yield what, words.signed(gain[0]), f"{interval}: {words.verdict(gain)}"

@@ -34,7 +34,7 @@ def models(story: Story) -> Html:
         for told in reversed(story.models)
     ]
     head = ("version", "", "trained (UTC)", "labels", "took", "how it was received", "snapshot")
-    return table(head, rows, numbers=(0, 3), label="model versions")
+    return table("model versions", head, rows, numbers=(0, 3), prose=(5,))
 
 
 def decisions(story: Story) -> Html:
@@ -45,7 +45,9 @@ def decisions(story: Story) -> Html:
     rows = [
         (
             words.moment(told["at"]),
-            tag("code", told["rule"]) if not told.get("about") else tag("code", f"{told['rule']}@{told['about']}"),
+            tag("code", told["rule"])
+            if not told.get("about")
+            else tag("code", f"{told['rule']}@{told['about']}"),
             told["verdict"],
             told["because"],
             "; ".join(words.change(change) for change in told["changes"]),
@@ -55,7 +57,11 @@ def decisions(story: Story) -> Html:
     ]
     left = len(story.decisions) - len(shown)
     more = (
-        tag("p", f"The newest {MOST:,}; `flyball decisions` lists the {left:,} before them too.", class_="quiet")
+        tag(
+            "p",
+            f"The newest {MOST:,}; `flyball decisions` lists the {left:,} before them too.",
+            class_="quiet",
+        )
         if left
         else ""
     )
@@ -67,7 +73,7 @@ def decisions(story: Story) -> Html:
         data_finds="decided",
     )
     head = ("when (UTC)", "rule", "verdict", "why", "what changed", "applied")
-    listed = table(head, rows, label="decisions")
+    listed = table("decisions", head, rows, prose=(3, 4))
     return join([search, tag("div", listed, id="decided"), more])
 
 
@@ -85,18 +91,19 @@ def alerts(story: Story) -> Html:
         )
         for alert in reversed(story.alerts)
     ]
-    return table(("raised (UTC)", "over (UTC)", "severity", "about", "message"), rows, label="alerts")
+    head = ("raised (UTC)", "over (UTC)", "severity", "about", "message")
+    return table("alerts", head, rows, prose=(4,))
 
 
 def periods(quality: Quality) -> Html:
     """The numbers of the plot of quality."""
-    names = [name for name in reversed(LOOKS) if name in quality.overall]
+    names = [name for name in reversed(list(LOOKS)) if name in quality.overall]
     rows = [
         (
             words.stretch(period.begin, period.end),
             f"{period.items:,}",
             f"{period.positives:,}",
-            *(words.measured(value) if (value := period.values[name]) else "–" for name in names),
+            *(words.measured(value) if (value := period.values[name]) else words.NONE for name in names),
         )
         for period in quality.periods
     ]
@@ -107,7 +114,7 @@ def periods(quality: Quality) -> Html:
         *(tag("b", words.measured(quality.overall[name])) for name in names),
     )
     head = ("period", "items", "outside the commonest class", *(LOOKS[name][3] for name in names))
-    shown = table(head, [*rows, everything], numbers=(1, 2), label="quality by period")
+    shown = table("quality by period", head, [*rows, everything], numbers=(1, 2))
     return details("The numbers", shown)
 
 
@@ -129,7 +136,7 @@ def settings(story: Story) -> Html:
     rows = [
         (tag("code", name), tag("code", _said(value))) for name, value in flat(story.read.settings.written)
     ]
-    return details("loop.toml", table(("key", "value"), rows, label="settings"))
+    return details("loop.toml", table("settings", ("key", "value"), rows, prose=(1,)))
 
 
 def badge(text: object) -> Html:

@@ -9,6 +9,9 @@ from typing import Any
 from flyball.core.ids import Instant, Seconds
 from flyball.core.learning.interval import Measured
 
+#: What stands where there is nothing to say.
+NONE = "\N{EN DASH}"
+
 
 def moment(at: Instant | None) -> str:
     """A moment in UTC, to the minute.
@@ -16,7 +19,7 @@ def moment(at: Instant | None) -> str:
     >>> moment(0)
     '1970-01-01 00:00'
     """
-    return "–" if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+    return NONE if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 def date(at: Instant) -> str:
@@ -33,10 +36,11 @@ def stretch(begin: Instant, end: Instant) -> str:
     """Two moments as days.
 
     >>> stretch(0, 86400 * 40)
-    '1 Jan – 10 Feb'
+    '1 Jan to 10 Feb'
     """
     first, last = (datetime.fromtimestamp(at, UTC) for at in (begin, end))
-    return f"{first.day} {first:%b}" if first.date() == last.date() else f"{first.day} {first:%b} – {last.day} {last:%b}"
+    begun, over = (f"{day.day} {day:%b}" for day in (first, last))
+    return begun if first.date() == last.date() else f"{begun} to {over}"
 
 
 def lasting(seconds: Seconds) -> str:
@@ -54,12 +58,12 @@ def lasting(seconds: Seconds) -> str:
 def number(value: Any) -> str:
     """A value as a person reads it.
 
-    >>> number(12345), number(0.12345), number(True), number(None), number("hybrid")
-    ('12,345', '0.123', 'yes', '–', 'hybrid')
+    >>> number(12345), number(0.12345), number(True), number("hybrid")
+    ('12,345', '0.123', 'yes', 'hybrid')
     """
     match value:
         case None:
-            return "–"
+            return NONE
         case bool():
             return "yes" if value else "no"
         case int():
@@ -100,8 +104,8 @@ def measured(value: Measured) -> str:
 def gain(value: Measured) -> str:
     """A difference with its interval.
 
-    >>> gain((0.2111, 0.1714, 0.253)), gain((-0.01, -0.05, 0.03))
-    ('+0.21 (+0.17 to +0.25)', '−0.01 (−0.05 to +0.03)')
+    >>> gain((0.2111, 0.1714, 0.253))
+    '+0.21 (+0.17 to +0.25)'
     """
     return "{} ({} to {})".format(*map(signed, value))
 
@@ -112,23 +116,21 @@ def signed(value: float) -> str:
     >>> signed(0.2), signed(-0.004)
     ('+0.20', '0.00')
     """
-    text = f"{value:+.2f}".replace("-", "−")
+    text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
     return "0.00" if text[1:] == "0.00" else text
 
 
-def verdict(value: Measured, rival: str) -> str:
-    """What a difference and its interval allow to be said.
+def verdict(value: Measured) -> str:
+    """What a difference to the loop's good, with its interval, allows to be said.
 
-    >>> verdict((0.2, 0.1, 0.3), "random sampling")
-    'better than random sampling'
-    >>> verdict((0.02, -0.1, 0.1), "random sampling")
-    'no improvement over random sampling is shown: the interval includes zero'
+    >>> verdict((0.2, 0.1, 0.3))
+    'the loop was better'
+    >>> verdict((0.02, -0.1, 0.1))
+    'no improvement is shown'
     """
     if value[1] > 0:
-        return f"better than {rival}"
-    if value[2] < 0:
-        return f"worse than {rival}"
-    return f"no improvement over {rival} is shown: the interval includes zero"
+        return "the loop was better"
+    return "the loop was worse" if value[2] < 0 else "no improvement is shown"
 
 
 def change(told: Mapping[str, Any]) -> str:

@@ -116,15 +116,16 @@ def _outcome(run: asyncio.Task[Any], passage: Passage, api_url: str) -> Any:
     trouble = run.exception() if over else None
     if over and trouble is None:
         return run.result()
-    if trouble is not None and not passage.over.is_set() and not _of_prefect(trouble):
+    ran = passage.over.is_set()
+    if trouble is not None and not ran and _of_the_call(trouble):
         raise trouble
-    when = "when the run was over" if passage.over.is_set() else "when the run should begin"
-    message = f"Prefect at {api_url} did not answer {when}"
-    raise Unanswered(message, passage.over.is_set(), passage.result) from trouble
+    when = "when the run was over" if ran else "when the run should begin"
+    why = "did not answer" if trouble is None else f"failed ({type(trouble).__name__}: {trouble})"
+    raise Unanswered(f"Prefect at {api_url} {why} {when}", ran, passage.result) from trouble
 
 
-def _of_prefect(trouble: BaseException) -> bool:
-    """Whether this is about reaching Prefect's API, and not about how the flow was called."""
-    import httpx
+def _of_the_call(trouble: BaseException) -> bool:
+    """Whether this is about how the flow was called, and not about Prefect."""
+    from prefect.exceptions import ParameterTypeError
 
-    return isinstance(trouble, httpx.HTTPError | OSError)
+    return isinstance(trouble, TypeError | ParameterTypeError)
