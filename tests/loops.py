@@ -22,8 +22,8 @@ label = "fraud"
 label_time = "known_at"
 natural_label = "reported"
 [stream.options]
-transactions = 4000
-days = 8
+transactions = 3000
+days = 6
 fraud = 0.05
 [start]
 labelled = 400
@@ -41,7 +41,7 @@ size = 2
 seconds_per_item = 300
 [clock]
 kind = "virtual"
-until = "8d"
+until = "6d"
 takes = { ingest = "1h", train = "2h", score = "20m", integrate = "10m", steer = "0s" }
 """
 

@@ -31,8 +31,8 @@ def _signals() -> str:
     ]
     return _page(
         "Signals",
-        "What rules may read. A signal that is missing, too old or not finite is *no data*: it neither fires nor"
-        " clears a rule.",
+        "What rules may read. A signal that is missing, too old or not finite is *no data*:"
+        " it neither fires nor clears a rule.",
         [("signal", "unit", "range", "meaning", "how it is measured"), *rows],
     )
 
@@ -55,8 +55,8 @@ def _knobs() -> str:
     ]
     first = _page(
         "Knobs and actions",
-        "What may be turned, by whom, and how far. Rules turn knobs in the adaptive architecture; a rule file may"
-        " narrow the bounds and never widen them.",
+        "What may be turned, by whom, and how far. Rules turn knobs in the adaptive architecture;"
+        " a rule file may narrow the bounds and never widen them.",
         [("knob", "default", "may be", "unit", "turned by", "meaning"), *knobs],
     )
     return first + "\n## Actions\n\n" + _table([("action", "options", "meaning"), *actions])
@@ -66,7 +66,8 @@ def _settings() -> str:
     rows = [(f"`{key.name}`", _default(key), key.meaning) for key in described()]
     return _page(
         "loop.toml",
-        "Everything that a loop's settings may say. A flag lays a value over the file: `--set clock.speed=100`.",
+        "Everything that a loop's settings may say."
+        " A flag lays a value over the file: `--set clock.speed=100`.",
         [("key", "default", "meaning"), *rows],
     )
 

@@ -106,8 +106,8 @@ def reserve(story: Story, alone: bool) -> Figure | None:
     how = (
         f"Each point is measured on the newest labels of items that chance alone chose, at most 500 of them"
         f" ({fact.labels:,} at the end, {fact.positives:,} of them outside the commonest class), by the"
-        " scores given before anybody labelled them. The band is a 95% bootstrap interval. Rules can read this one;"
-        " it is late and uncertain where labels are few."
+        " scores given before anybody labelled them. The band is a 95% bootstrap interval. Rules can read"
+        " this one; it is late and uncertain where labels are few."
     )
     return Figure("reserve", said, how, data, spec)
 

@@ -172,7 +172,7 @@ def queue_title(looks: Sequence[Look]) -> str:
         said.append(f"At most {max(depth):,.0f} items waited for annotators")
     if (idle := idle_share(looks)) is not None:
         said.append(
-            f"{'they' if said else 'annotators on shift'} had no work {words.percent(idle)} of the time"
+            f"{'those' if said else 'annotators'} on shift had no work {words.percent(idle)} of the time"
         )
     return ", and ".join(said) or "What waited, and who had no work"
 

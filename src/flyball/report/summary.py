@@ -69,9 +69,11 @@ def _work(story: Story) -> Iterator[str]:
         f"{words.counted(state.asked, 'label')}{of}{free}."
     )
     if state.models:
+        took_over = len({fact.model for _, fact in story.promoted})
+        all_of_them = took_over == len(state.models)
         yield (
-            f"It trained {words.counted(len(state.models), 'model')} and let "
-            f"{words.counted(len(story.promoted), 'of them take over', 'of them take over')}."
+            f"It trained {words.counted(len(state.models), 'model')}, "
+            f"{'each of which' if all_of_them else f'of which {took_over:,}'} came to score."
         )
     else:
         yield "It has not trained a model yet."

@@ -85,7 +85,7 @@ def _from_file(database: Path) -> list[LaneRun]:
 
 
 def _found(api_url: str, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every page of what a filter finds, in one list, so that nothing moves between the pages."""
+    """What a filter finds, page after page. To change what is found, read to the end first."""
     offset = 0
     while page := _asked(api_url, path, {**query, "limit": _PAGE, "offset": offset}):
         yield from page
