@@ -132,7 +132,7 @@ def test_it_opens_as_the_demo_describes_it_and_takes_options() -> None:
         "channel",
     }
     assert len(opened.stream.features) == 15
-    assert len(opened.stream.labels(0, opened.start, 10**6)[0]) == 2000
+    assert len(opened.stream.labels(0, opened.start, 10**6)[0]) == 3000
     described = {"source": "flyball.streams.card_fraud", "time": "time", "options": {"transaction": 1}}
     with pytest.raises(BadFile, match="did you mean `transactions`"):
         open_stream(read({"id": "a", "stream": described}))

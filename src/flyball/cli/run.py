@@ -135,7 +135,7 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
             warm = asyncio.create_task(asyncio.to_thread(_warm, app))
             try:
                 where = app.settings.stores.prefect
-                live.call = await stack.enter_async_context(through_prefect(loop, where))
+                live.call = await stack.enter_async_context(through_prefect(app.settings.id, loop, where))
             except Unreachable as error:
                 say(f"{error}\nthe loop goes on without Prefect; its lanes run all the same")
             await warm

@@ -27,9 +27,9 @@ WIDTH = 6
 
 @asynccontextmanager
 async def through_prefect(
-    directory: Path, where: str
+    loop: str, directory: Path, where: str
 ) -> AsyncIterator[Callable[[str], Awaitable[Mapping[str, Any]]]]:
-    """Give a function that runs a lane as a flow run.
+    """Give a function that runs a lane of this loop as a flow run.
 
     `where` is "local", for a server of the loop's own that lives no longer than this process, or the URL
     of a server's API. Raises Unreachable when the server does not come up, BadUsage when a flow is missing.
@@ -39,13 +39,15 @@ async def through_prefect(
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(environment.applied(environment.settings_for(directory, url)))
-            await asyncio.to_thread(close_orphans, url)
+            tag = f"loop:{loop}"
+            # A server that others use too: only what this loop left behind is ours to close.
+            await asyncio.to_thread(close_orphans, url, None if server else tag)
             flows = await asyncio.to_thread(flows_of, directory)
             await stack.enter_async_context(_one_client())
             gate = Gate(1 if server else WIDTH)
 
             async def call(lane: str) -> Mapping[str, Any]:
-                given: Mapping[str, Any] = await call_flow(flows[lane], gate, loop=str(directory))
+                given: Mapping[str, Any] = await call_flow(flows[lane], gate, tags=[tag], loop=str(directory))
                 return given
 
             yield call
