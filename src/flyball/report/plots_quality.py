@@ -34,6 +34,8 @@ LOOKS: dict[str, tuple[str, str, str, str]] = {
 }
 #: Where the strip ends and the plot begins, as shares of the height.
 STRIP, PLOT = 0.17, 0.23
+#: Of more new models than these only the newest have a line through the plot.
+MOST_UPRIGHTS = 100
 #: The measures of the reserve, the one that says most first.
 RESERVE = ("val.ap", "val.kappa", "val.loss")
 NAMES = {"val.ap": "average precision", "val.kappa": "Cohen's kappa", "val.loss": "log loss"}
@@ -133,7 +135,7 @@ def strip(story: Story, top: float) -> tuple[list[Trace], dict[str, Any]]:
     ]
     symbols = ["triangle-up" if fact.proven else "triangle-up-open" for _, fact in story.promoted]
     marks = [
-        uprights([at for at, _ in story.promoted], top, "promoted/0.2", "solid"),
+        uprights([at for at, _ in story.promoted[-MOST_UPRIGHTS:]], top, "promoted/0.2", "solid"),
         uprights([drift.at for drift in story.drifts], top, "drift", "dot"),
         _row([drift.at for drift in story.drifts], 2, drifts, {"symbol": "x", "color": "@drift", "size": 9}),
         _row(

@@ -142,7 +142,7 @@ def lanes(found: Lanes) -> Figure | None:
     spec["yaxis"] = axis(
         range=[-0.7, below - 0.3],
         tickvals=[place for place, _ in labels],
-        ticktext=[name for _, name in labels],
+        ticktext=[wrapped(name) for _, name in labels],
         fixedrange=True,
         showgrid=False,
     )
@@ -204,8 +204,8 @@ def _lanes_how(found: Lanes) -> str:
         if found.wall
         else "From the loop's log, in the loop's own time; only work that takes long is in it."
     )
-    shares = {name: share for name, share in overlap(found.spans, "train").items() if name != "any"}
-    beside = ", ".join(f"{name} {words.percent(share)}" for name, share in shares.items())
+    shares = overlap(found.spans, "train")
+    beside = ", ".join(f"{name} {words.percent(shares[name])}" for name in found.names if name in shares)
     told = f" Of the time in training, beside: {beside}." if beside else ""
     return f"{source}{told} A stretch from the middle is shown; drag it, or the window in the overview below."
 

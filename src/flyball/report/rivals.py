@@ -67,7 +67,7 @@ def rivals_of(read: Reading, say: Callable[[str], None]) -> Rivals:
     if not len(own):
         return Rivals(notes=("No item was scored when it came, so there is nothing to compare yet.",))
     tasks, notes = _tasks(read)
-    tables, failures = _played(tasks, settings.directory / KEPT, say)
+    tables, failures = played(tasks, settings.directory / KEPT, say)
     if STATIC not in tables:
         return Rivals(notes=(*notes, *failures))
     asked = 0
@@ -164,7 +164,7 @@ def _tasks(read: Reading) -> tuple[list[Task], tuple[str, ...]]:
     return [random, *tasks], ()
 
 
-def _played(
+def played(
     tasks: Sequence[Task], directory: Path, say: Callable[[str], None]
 ) -> tuple[dict[str, Table], tuple[str, ...]]:
     """The result of each task that could be played, and in words what failed."""
