@@ -41,13 +41,15 @@ class App:
 
     def capture(self, now: Instant) -> None:
         """Take in what annotators said up to now, and tell how the team stands."""
-        capture.collect(self.tools, now)
+        with self.tools.lock:
+            capture.collect(self.tools, now)
 
     def is_over(self, now: Instant) -> bool:
         """Nothing more comes from the stream or from people."""
         state = self.tools.state
-        nothing_comes = self.stream.next_at(state.cursor, state.labels_cursor) is None
-        return nothing_comes and (not state.open or self.tools.desk.next_at(now) is None)
+        with self.tools.lock:
+            nothing_comes = self.stream.next_at(state.cursor, state.labels_cursor) is None
+            return nothing_comes and (not state.open or self.tools.desk.next_at(now) is None)
 
     def started(self) -> None:
         """Write down that this process runs the loop from now on."""

@@ -111,6 +111,7 @@ class LoopState:
     alerts: dict[str, Recorded] = field(default_factory=dict)
     # what the world looked like when the newest training began, and looks like now
     measured_cycles: int = 0
+    measured_at: Position = START
     recent: deque[ItemsArrived] = field(default_factory=deque)
     reference: tuple[ItemsArrived, ...] = ()
 
@@ -149,7 +150,7 @@ class LoopState:
             case DecisionMade(live=True, changes=changes) if changes:
                 self.decided = recorded.seq
             case QualityMeasured():
-                self.measured_cycles = self.cycles
+                self.measured_cycles, self.measured_at = self.cycles, recorded.seq
             case AlertRaised(key=key):
                 self.alerts[key] = recorded
             case AlertCleared(key=key):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from flyball.report import plots_quality, plots_work, summary, tables, words
+from flyball.report import plots_knobs, plots_quality, plots_work, summary, tables, words
 from flyball.report.data import Story
 from flyball.report.figure import Figure
 from flyball.report.html import Html, details, html, join, tag
@@ -138,7 +138,7 @@ def _quality(story: Story, quality: Quality | None, notes: Sequence[str]) -> Htm
 
 
 def _work(story: Story, lanes: Lanes) -> Html:
-    plots = [plots_work.queue(story), plots_work.lanes(lanes), plots_work.knobs(story)]
+    plots = [plots_work.queue(story), plots_work.lanes(lanes), plots_knobs.knobs(story)]
     shown = [figure(plot) for plot in plots if plot is not None]
     return join(shown) if shown else tag("p", "Nothing has run yet.", class_="quiet")
 

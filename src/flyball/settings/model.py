@@ -81,7 +81,7 @@ class StreamSettings:
     )
     positive: str | None = field(
         default=None,
-        metadata=_is(values.text, "The class whose ranking is measured; of two, by default the last by name."),
+        metadata=_is(values.text, "The class whose ranking is measured; of two, else the last by name."),
     )
     limit: int | None = field(default=None, metadata=_is(values.whole(1), "Read only so many rows."))
     options: Mapping[str, Any] = field(

@@ -78,7 +78,7 @@ def guarded(lane: Lane, tools: Tools) -> Lane:
         if isinstance(error, LeaseLost):
             return
         rest.failures += 1
-        pause: Seconds = min(FIRST_REST * 2 ** (rest.failures - 1), LONGEST_REST)
+        pause: Seconds = min(FIRST_REST * 2 ** min(rest.failures - 1, 10), LONGEST_REST)
         rest.until = now + pause
         if isinstance(error, BadStream | BadFile):
             rest.why = f"stopped until the loop is started again: {error}"
@@ -90,14 +90,18 @@ def guarded(lane: Lane, tools: Tools) -> Lane:
             return Wait(rest.why)
         if now < rest.until:
             return Wait("it failed and rests", rest.until)
-        return lane.due(now)
+        with tools.lock:
+            return lane.due(now)
 
     def begin(go: Go, now: Instant) -> Begun | None:
         try:
-            return lane.begin(go, now)
+            begun = lane.begin(go, now)
         except Exception as error:  # whatever is plugged in may throw anything; nothing is lost
             note(error, now)
             return None
+        if begun is None:  # another process has the work, or has done it: ask again after a while
+            rest.until = now + FIRST_REST
+        return begun
 
     def finish(begun: Begun, outcome: Any, now: Instant) -> Done:
         try:

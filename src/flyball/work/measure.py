@@ -76,7 +76,7 @@ def drift(
     errors = [
         _error(one, state.models[one.model].classes)[0] for one in _newest_reserve(judged, NEWEST_ERRORS)
     ]
-    labels = [one.label for one in state.judged if one.reserve]
+    labels = [one.label for one in judged if one.reserve]
     return DriftMeasured(
         share=moved.share,
         score=moved.score,
@@ -88,24 +88,28 @@ def drift(
 
 
 def _changed(tools: Tools, judged: Sequence[Judged], watch: Watch) -> bool:
-    """Whether the error has changed, as of the labels that came since the last measurement."""
+    """Whether the error has changed, as of the labels that came since the last measurement.
+
+    After a restart the detector is fed what it had seen before, of which nothing is told twice.
+    """
     changed = False
     for one in judged:
         if one.seq > watch.fed_to:
             watch.fed_to = one.seq
             _, surprise = _error(one, tools.state.models[one.model].classes)
             watch.detector = watch.detector.seen(surprise)
-            changed = changed or watch.detector.changed
+            changed = changed or (watch.detector.changed and one.seq > tools.state.measured_at)
     return changed
 
 
 def _features(tools: Tools, features: tuple[Feature, ...], threshold: float) -> Moved:
     """The newest items against those that were the newest when the newest training began."""
-    state = tools.state
-    seen = {arrived.cursor for arrived in state.reference}
-    fresh = [arrived for arrived in state.recent if arrived.cursor not in seen and arrived.count]
+    with tools.lock:
+        reference, recent = tools.state.reference, list(tools.state.recent)
+    seen = {arrived.cursor for arrived in reference}
+    fresh = [arrived for arrived in recent if arrived.cursor not in seen and arrived.count]
     names = [feature.name for feature in features]
-    before = _newest_rows(tools, [arrived for arrived in state.reference if arrived.count], names, BEFORE)
+    before = _newest_rows(tools, [arrived for arrived in reference if arrived.count], names, BEFORE)
     after = _newest_rows(tools, fresh, names, NOW)
     return features_moved(before, after, features, threshold)
 

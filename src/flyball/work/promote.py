@@ -11,7 +11,7 @@ from flyball.core.learning.compare import Verdict, compare
 from flyball.core.learning.metrics import Floats, aligned
 from flyball.core.loop import LoopState
 from flyball.core.table import Feature, texts
-from flyball.errors import BadUsage, NotFound
+from flyball.errors import BadUsage, LearnerFailed, NotFound
 from flyball.ports import ItemRows
 from flyball.work.tools import Tools
 
@@ -22,7 +22,7 @@ NEWEST = 200
 def judge(tools: Tools, features: tuple[Feature, ...], now: Instant) -> Fact | None:
     """Decide about the challenger, if there is one, and let the aliases on the shelf say so.
 
-    The aliases move first: should the process end in between, the same verdict is reached again.
+    The aliases move first: should the process end in between, the next verdict moves them again.
     """
     state = tools.state
     challenger, champion = state.challenger, state.champion
@@ -42,8 +42,7 @@ def judge(tools: Tools, features: tuple[Feature, ...], now: Instant) -> Fact | N
             fact = ModelPromoted(challenger, champion, verdict.because, verdict.proven, compared=numbers)
         else:
             fact = ChallengerKept(challenger, champion, verdict.because, numbers)
-    if isinstance(fact, ModelPromoted):
-        tools.shelf.point("champion", challenger)
+    tools.shelf.point("champion", challenger if isinstance(fact, ModelPromoted) else champion)
     tools.shelf.point("challenger", None)
     tools.tell(now, fact)
     return fact
@@ -80,14 +79,15 @@ def _compared(
     old, new = tools.model(champion), tools.model(challenger)
     classes = tuple(dict.fromkeys([*old.classes, *new.classes]))
     table = tools.gather(rows).select([feature.name for feature in features]) if len(rows) else None
-    scores: list[Floats] = [
-        aligned(model.scores(table), model.classes, classes)
-        if table is not None
-        else np.zeros((0, len(classes)))
-        for model in (old, new)
-    ]
+    scores: list[Floats] = []
+    for model, promote in ((new, False), (old, True)):
+        try:
+            found = model.scores(table) if table is not None else np.zeros((0, len(model.classes)))
+        except LearnerFailed as error:  # one of them cannot score: the other one does
+            return Verdict(promote, False, f"{'the champion' if promote else 'it'} cannot score: {error}")
+        scores.append(aligned(found, model.classes, classes))
     labels = rows.table["label"] if len(rows) else texts([])
-    return compare(labels, scores[0], scores[1], classes, rng(tools.settings.seed, "compare", challenger))
+    return compare(labels, scores[1], scores[0], classes, rng(tools.settings.seed, "compare", challenger))
 
 
 def _unseen(tools: Tools, champion: ModelVersion, challenger: ModelVersion) -> ItemRows:

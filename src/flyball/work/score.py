@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flyball.core.due import Due, Go
+from flyball.core.due import Due, Go, Wait
 from flyball.core.due import score as may_score
 from flyball.core.facts import ItemsArrived, PoolScored, RunBegan, RunEnded, RunFailed
 from flyball.core.ids import Digest, Instant, ModelVersion, Pins, RunId
@@ -15,6 +15,7 @@ from flyball.core.sampling.scores import entropy
 from flyball.core.table import Feature, Table, stack
 from flyball.errors import LearnerFailed
 from flyball.ports import Commit, Draft, ItemRows, Job, Model, NewJob
+from flyball.work.claims import claim
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools
 
@@ -48,8 +49,13 @@ class Scored:
 
 
 def due(tools: Tools, now: Instant) -> Due:
-    """As the core says."""
-    return may_score(tools.state, tools.knob(now), now)
+    """As the core says, but what failed for good is not begun again before something new has come."""
+    due = may_score(tools.state, tools.knob(now), now)
+    if isinstance(due, Wait) or isinstance(due.more, RunBegan):
+        return due
+    if _named(_pins(tools, str(due.more))) in tools.given_up:
+        return Wait("scoring failed; it is tried again when something new has come")
+    return due
 
 
 def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> Begun | None:
@@ -60,16 +66,20 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
             run, pins = go.more.run, go.more.pins
         else:
             pins = _pins(tools, str(go.more))
-            run = RunId(f"score-{pins.digest()[:16]}")
+            run = _named(pins)
             fact = RunBegan(run, "score", pins, go.why)
-            tools.write(Commit([Draft(fact, event_id=run)], jobs=[NewJob("score", "score", 0)]), now)
-        jobs = tools.store.jobs.claim("score", now, 1, LEASE)
-        if not jobs:
+            commit = Commit([Draft(fact, event_id=run)], jobs=[NewJob("score", "score", 0)])
+            (receipt,) = tools.write(commit, now)
+            if not receipt.new:  # it failed for good before this process was started
+                tools.given_up.add(run)
+                return None
+        job = claim(tools, "score", run, now, LEASE)
+        if job is None:
             return None
         arrivals = tuple(fact for fact in state.unscored if fact.cursor <= pins.more["cursor"])
         pool = _pool(tools, now) if pins.more["purpose"] == "pool" else None
     model = ModelVersion(pins.more["model"])
-    return Begun(run, Pass(run, pins, jobs[0], now, model, arrivals, pool, features), go.why)
+    return Begun(run, Pass(run, pins, job, now, model, arrivals, pool, features), go.why)
 
 
 def perform(tools: Tools, begun: Begun) -> tuple[Scored | None, Scored | None]:
@@ -84,9 +94,7 @@ def perform(tools: Tools, begun: Begun) -> tuple[Scored | None, Scored | None]:
     return arrivals, pool
 
 
-def finish(
-    tools: Tools, begun: Begun, outcome: tuple[Scored | None, Scored | None], now: Instant
-) -> Done:
+def finish(tools: Tools, begun: Begun, outcome: tuple[Scored | None, Scored | None], now: Instant) -> Done:
     """Write down where the scores are."""
     work: Pass = begun.inputs
     arrivals, pool = outcome
@@ -119,9 +127,15 @@ def fail(tools: Tools, begun: Begun, error: Exception, now: Instant) -> Done:
     detail = f"{type(error).__name__}: {error}"
     with tools.lock:
         tools.store.jobs.fail(work.job, "score", detail, now, again_at)
+        if final:
+            tools.given_up.add(work.run)
         attempt = work.job.attempt
         tools.tell(now, RunFailed(work.run, "score", "score", detail, attempt, final, again_at))
     return Done(f"failed: {detail}", {"failed": True})
+
+
+def _named(pins: Pins) -> RunId:
+    return RunId(f"score-{pins.digest()[:16]}")
 
 
 def _pins(tools: Tools, purpose: str) -> Pins:

@@ -12,7 +12,7 @@ import numpy as np
 
 from flyball.core.control import KnobState
 from flyball.core.facts import Fact, KnobTurned
-from flyball.core.ids import Digest, Instant, ItemId, ModelVersion
+from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
 from flyball.core.knobs import Value
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, stack
@@ -62,6 +62,8 @@ class Tools:
     #: The rule file's text, and how many annotators were active and idle when it was last written down.
     rule_file: str = ""
     team: tuple[int, int] | None = None
+    #: Runs that failed for good; the same pins are not tried again.
+    given_up: set[RunId] = field(default_factory=set)
     _tables: OrderedDict[Digest, Table] = field(default_factory=OrderedDict)
     _models: dict[ModelVersion, Model] = field(default_factory=dict)
 

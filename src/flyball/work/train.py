@@ -16,6 +16,7 @@ from flyball.core.learning.plan import hold_out, weights
 from flyball.core.table import Feature, Table
 from flyball.errors import LearnerFailed, Unreachable
 from flyball.ports import Commit, Draft, ItemRows, Job, Model, NewJob, Shelved, Trained
+from flyball.work.claims import claim
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of
 
@@ -68,10 +69,10 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
             fact = RunBegan(run, "train", pins, because)
             commit = Commit([Draft(fact, event_id=run)], jobs=[NewJob("train", "train", 0)])
             tools.write(commit, now)
-        jobs = tools.store.jobs.claim("train", now, 1, LEASE)
-    if not jobs:
+        job = claim(tools, "train", run, now, LEASE)
+    if job is None:
         return None
-    training = Training(run, pins, jobs[0], now, features, because)
+    training = Training(run, pins, job, now, features, because)
     return Begun(run, training, f"{because}; labels up to {pins.labels_up_to}")
 
 
