@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import psutil
@@ -124,19 +126,29 @@ def write_loop(directory: Path, transactions: int = 1500, days: float = 3.0, spe
 
 @dataclass(slots=True)
 class Hunt:
-    """Lives of one loop, one after the other, each killed at a moment that `seed` draws.
+    """Lives of one loop, one after the other, each killed at a moment of its own.
 
     `broken`: every promise that was found broken, with the kill after which it was.
     """
 
     directory: Path
-    seed: int
     prefect: bool = False
     said: Callable[[str], None] = lambda line: None
     broken: list[str] = field(default_factory=list)
     kills: int = 0
     _before: Account = field(default_factory=Account)
     _left: list[psutil.Process] = field(default_factory=list)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
 
     def kill(self, when: Moment) -> bool:
         """Start a process and kill it, and nothing else, at that moment; False where it ended before."""
@@ -171,12 +183,13 @@ class Hunt:
     def _started(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "flyball", "run", "--loop", str(self.directory), "--no-report"]
         with (self.directory / "said.log").open("ab") as said:
-            return subprocess.Popen(
+            self._process = subprocess.Popen(
                 [*words, *([] if self.prefect else ["--no-prefect"])],
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self._process
 
     def _judge(self, what: str, code: int | None = None) -> None:
         now = account_in(self.directory)
@@ -217,11 +230,11 @@ def hunt(directory: Path, seed: int, kills: int, prefect: bool, said: Callable[[
     chance = rng(seed, "kills")
     found: list[str] = []
     for number in count():
-        one = Hunt(write_loop(directory / f"loop-{number}"), seed, prefect, said)
-        while kills and one.kill(moment(chance)):
-            kills -= 1
-        if not kills:
-            one.end()
+        with Hunt(write_loop(directory / f"loop-{number}"), prefect, said) as one:
+            while kills and one.kill(moment(chance)):
+                kills -= 1
+            if not kills:
+                one.end()
         found += one.broken
         if not kills:
             return found

@@ -18,6 +18,7 @@ from flyball.core.facts import (
     BatchReleased,
     BatchSettled,
     ItemsArrived,
+    ItemsRefused,
     LabelSettled,
     Looked,
     ModelTrained,
@@ -130,7 +131,7 @@ def _lost(now: Account, before: Account) -> Iterator[str]:
     for was, is_ in zip(before.links, now.links, strict=False):
         if was != is_:
             yield f"fact {was.seq} is not what it was"
-            return
+            break
     for gone in before.links[len(now.links) :]:
         yield f"fact {gone.seq} ({gone.kind} {gone.event_id or ''}) is lost"
     kept = set(_answers(now))
@@ -166,11 +167,17 @@ def _people(now: Account, budget: Budget) -> Iterator[str]:
 
 def _stream(now: Account) -> Iterator[str]:
     """The stream is read from end to end, once; and each look is taken once."""
-    read = 0
-    for arrived in now.of(ItemsArrived):
-        if arrived.cursor - read != arrived.count:
-            yield f"{arrived.count} items arrived between rows {read} and {arrived.cursor}"
-        read = arrived.cursor
+    read = refused = 0
+    for recorded in now.facts:
+        match recorded.fact:
+            case ItemsRefused(reason="the item id came before", count=count):
+                refused += count
+            case ItemsArrived(count=count, cursor=cursor):
+                if cursor - read != count + refused:
+                    yield f"{count} items arrived between rows {read} and {cursor}, {refused} were refused"
+                read, refused = cursor, 0
+            case _:
+                pass
     for one, next_ in pairwise(now.of(Looked)):
         if next_.due <= one.due:
             yield f"the look at {next_.due} was taken after that at {one.due}"

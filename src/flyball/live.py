@@ -72,13 +72,14 @@ class Live:
         self.app.tools.changed = tell
         self.views = {name: LaneView() for name in self.app.lanes}
         self._begun = {name: asyncio.Event() for name in self.app.lanes}
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._capture())
-            group.create_task(self._watch())
-            for name in self.app.lanes:
-                group.create_task(self._drive(name))
-        if self._out:
-            await asyncio.wait(self._out)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._capture())
+                group.create_task(self._watch())
+                for name in self.app.lanes:
+                    group.create_task(self._drive(name, group))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several  # the first brought the others down
         self.app.tools.changed = lambda: None
         return self.because
 
@@ -113,7 +114,7 @@ class Live:
         await self._reach(end)
         return await asyncio.to_thread(lane.finish, begun, outcome, clock.now())
 
-    async def _drive(self, name: str) -> None:
+    async def _drive(self, name: str, group: asyncio.TaskGroup) -> None:
         gap = GAP_REAL if self.app.settings.clock.kind == "real" else GAP_SPED
         while not self._stop.is_set():
             due = await asyncio.to_thread(self.app.lanes[name].due, self.clock.now())
@@ -125,7 +126,7 @@ class Live:
             # A sped world stands still until the pass has begun: Prefect's time is not the world's.
             self._starting[name] = self.clock.working(self.clock.now())
             self._begun[name].clear()
-            flow = asyncio.create_task(self._flow(name))
+            flow = group.create_task(self._flow(name))
             if name == "annotate":  # its flow run lasts as long as the batch is out
                 self._out.add(flow)
                 flow.add_done_callback(self._out.discard)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -196,5 +197,7 @@ def main(words: list[str] | None = None) -> None:
     except Exception as error:
         if type(error).__module__.startswith("cyclopts"):
             sys.exit(2)
-        raise
+        traceback.print_exc()
+        print_line("flyball: this is a bug in Flyball; what stands above tells where", sys.stderr)
+        sys.exit(FlyballError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

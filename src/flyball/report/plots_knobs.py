@@ -49,7 +49,7 @@ def knobs(story: Story) -> Figure | None:
     spec["xaxis"]["position"] = 0
     turns = sum(len(line.steps) - 1 for line in story.knobs)
     most = story.knobs[0]
-    title = f"{words.counted(len(story.knobs), 'knob')} moved, {words.counted(turns, 'time')} in all"
+    title = f"{words.counted(len(story.knobs), 'knob')} moved, {words.times(turns)} in all"
     if len(story.knobs) > 1:
         title += f"; {most.name} most ({len(most.steps) - 1})"
     return Figure(
@@ -63,7 +63,7 @@ def knobs(story: Story) -> Figure | None:
 
 def _knob_axis(knob: Knob, line: KnobLine, domain: Sequence[float]) -> dict[str, Any]:
     if knob.kind not in ("word", "flag"):
-        return axis(domain=domain, nticks=4, rangemode="normal")
+        return axis(domain=domain, nticks=3)
     values = _places(knob, line)
     names = ["off" if name == "False" else "on" if name == "True" else name for name in values]
     return axis(

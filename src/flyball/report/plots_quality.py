@@ -9,7 +9,7 @@ from flyball.core.facts import QualityMeasured
 from flyball.core.ids import Instant
 from flyball.core.learning.interval import Measured
 from flyball.report import words
-from flyball.report.data import Story
+from flyball.report.data import MOVED, Story
 from flyball.report.figure import (
     Figure,
     Trace,
@@ -24,7 +24,7 @@ from flyball.report.figure import (
     uprights,
     wrapped,
 )
-from flyball.report.quality import LOOP, RANDOM, STATIC, Quality
+from flyball.report.quality import LEAST, LOOP, RANDOM, STATIC, Quality
 
 #: For each contender its colour, its dash, its mark, and the words on its line.
 LOOKS: dict[str, tuple[str, str, str, str]] = {
@@ -133,11 +133,15 @@ def strip(story: Story, top: float) -> tuple[list[Trace], dict[str, Any]]:
         + wrapped("; ".join(words.change(change) for change in told["changes"]))
         for told in applied
     ]
+    found = ["x" if drift.error else "circle-open" for drift in story.drifts]
     symbols = ["triangle-up" if fact.proven else "triangle-up-open" for _, fact in story.promoted]
     marks = [
         uprights([at for at, _ in story.promoted[-MOST_UPRIGHTS:]], top, "promoted/0.2", "solid"),
-        uprights([drift.at for drift in story.drifts], top, "drift", "dot"),
-        _row([drift.at for drift in story.drifts], 2, drifts, {"symbol": "x", "color": "@drift", "size": 9}),
+        uprights([drift.at for drift in story.drifts if drift.error], top, "drift", "dash"),
+        uprights([drift.at for drift in story.drifts if not drift.error], top, "drift/0.6", "dot"),
+        _row(
+            [drift.at for drift in story.drifts], 2, drifts, {"symbol": found, "color": "@drift", "size": 9}
+        ),
         _row(
             [at for at, _ in story.promoted], 1, models, {"symbol": symbols, "color": "@promoted", "size": 9}
         ),
@@ -197,9 +201,10 @@ def _how(found: Quality) -> str:
     )
     return (
         f"{what}, of the prediction made when each item arrived, against its true label, which the loop did"
-        " not have. Each point is a period with at least 15 items outside the commonest class; bands are 95%"
-        " bootstrap intervals. Dotted uprights: drift was found; faint ones: a new model took over (open"
-        " marks: with too few labels to prove it better)."
+        f" not have. Each point is a period with at least {LEAST} items outside the commonest class; bands"
+        " are 95% bootstrap intervals. Uprights: the model's error changed (dashed, crosses below), over"
+        f" {words.percent(MOVED)} of the features moved (dotted, rings), a new model took over (faint,"
+        " triangles; open where too few labels could prove it better)."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from flyball.core.learning.interval import Measured
 from flyball.report import words
-from flyball.report.data import Story
+from flyball.report.data import MOVED, Story
 from flyball.report.lanes import Lanes, overlap
 from flyball.report.plots_quality import NAMES, RESERVE, is_applied
 from flyball.report.quality import LOOP, RANDOM, STATIC, Quality
@@ -81,7 +81,7 @@ def _work(story: Story) -> Iterator[str]:
     applied = sum(is_applied(told) for told in decided)
     if story.looks:
         yield (
-            f"Its rules were looked at {words.counted(len(story.looks), 'time')} and came to "
+            f"Its rules were looked at {words.times(len(story.looks))} and came to "
             f"{words.counted(len(decided), 'decision')}, of which {applied:,} turned a knob or started"
             " something."
         )
@@ -92,12 +92,12 @@ def _drift(story: Story) -> Iterator[str]:
     moved = [drift for drift in story.drifts if not drift.error]
     if error:
         first = f"on {words.date(error[0].at)}" if len(error) == 1 else f"first on {words.date(error[0].at)}"
-        yield f"The model's error was found to have changed {words.counted(len(error), 'time')} ({first})."
+        yield f"The model's error was found to have changed {words.times(len(error))} ({first})."
     if moved:
         names = list(dict.fromkeys(name for drift in moved for name, _ in drift.moved[:2]))[:3]
         most = f", {' and '.join(names) if len(names) < 3 else ', '.join(names)} most" if names else ""
         yield (
-            f"Over 30% of the features were found to have moved {words.counted(len(moved), 'time')}"
+            f"Over {words.percent(MOVED)} of the features were found to have moved {words.times(len(moved))}"
             f" (first on {words.date(moved[0].at)}{most})."
         )
     if not story.drifts and story.read.state.models:
