@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,7 +26,7 @@ from tests.loops import RULES
 from tests.promises import Account, account_in, broken, rows, unfinished
 
 from flyball.adapters.prefect.environment import database_of
-from flyball.adapters.prefect.runs import lane_intervals
+from flyball.adapters.prefect.runs import LaneRun, lane_intervals
 from flyball.adapters.project_files import project_files
 from flyball.cli.show import print_line
 from flyball.core.chance import rng
@@ -173,12 +174,17 @@ class Hunt:
     def end(self) -> None:
         """Start a process once more, let it come to its end, and see that nothing is left undone."""
         process = self._started()
+        began = psutil.Process(process.pid).create_time()
         code = process.wait()
         self._judge(f"the end (exit code {code})", code)
         if "Traceback" in (said := (self.directory / "said.log").read_text()):
-            self._find("the end", [f"a traceback was shown: {said[said.index('Traceback') :]}"])
+            self._find("the end", [f"a traceback was shown, and {said.splitlines()[-1]}"])
         self._find("the end", _still_there(self._left))
         self._find("the end", [f"process {each} is left behind" for each in _with(self.directory)])
+        if self.prefect and {run.state for run in self._runs()} > {"COMPLETED", "CRASHED"}:
+            self._find("the end", [f"Prefect has runs {Counter(run.state for run in self._runs())}"])
+        if self.prefect and not any(run.start > began for run in self._runs()):
+            self._find("the end", ["Prefect has had no run in the last life"])
 
     def _started(self) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "flyball", "run", "--loop", str(self.directory), "--no-report"]
@@ -210,14 +216,17 @@ class Hunt:
 
     def _runs_left_open(self, began: float) -> list[str]:
         """Prefect's runs from before this life that still seem under way though this life has had runs."""
-        try:
-            runs = lane_intervals(database_of(self.directory)) if self.prefect else []
-        except Unreachable:
-            return []
+        runs = self._runs()
         if not any(run.start > began for run in runs):
             return []
         open_ = [run for run in runs if run.start < began and run.state in UNDER_WAY]
         return [f"the {run.lane} run of {run.start} is left {run.state}" for run in open_]
+
+    def _runs(self) -> list[LaneRun]:
+        try:
+            return lane_intervals(database_of(self.directory)) if self.prefect else []
+        except Unreachable:  # it was killed before there was a database
+            return []
 
     def _find(self, what: str, problems: list[str]) -> None:
         for problem in problems:
@@ -236,7 +245,7 @@ def hunt(directory: Path, seed: int, kills: int, prefect: bool, said: Callable[[
             if not kills:
                 one.end()
         found += one.broken
-        if not kills:
+        if not kills or found:
             return found
     raise AssertionError
 

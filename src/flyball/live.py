@@ -10,9 +10,8 @@ from typing import Any
 from flyball.adapters.clock import Hold, RealClock, SpedClock
 from flyball.bootstrap import App
 from flyball.core.due import Go, Wait
-from flyball.core.facts import AlertCleared, AlertRaised
 from flyball.core.ids import Instant
-from flyball.errors import Unreachable
+from flyball.errors import BadStream, Unreachable
 from flyball.work.lanes import Done
 
 #: The shortest time between two passes of a lane, by the wall clock: real, and sped up.
@@ -151,28 +150,41 @@ class Live:
             await self.call(name)
         except Unreachable as error:
             self._prefect_again = loop.time() + PREFECT_AGAIN
-            await self._alert("prefect", f"{error} The loop goes on without it.")
+            message = f"{error}. The loop goes on without it."
+            await asyncio.to_thread(self.app.tools.alert, self.clock.now(), "prefect", message)
         else:
-            await self._clear("prefect")
+            await asyncio.to_thread(self.app.tools.clear, self.clock.now(), "prefect")
 
     async def _capture(self) -> None:
         while not self._stop.is_set():
-            await asyncio.to_thread(self.app.capture, self.clock.now())
+            await asyncio.to_thread(self._captured)
             await asyncio.sleep(TICK)
+
+    def _captured(self) -> None:
+        now, tools = self.clock.now(), self.app.tools
+        try:
+            self.app.capture(now)
+            tools.clear(now, "capture")
+        except (Unreachable, BadStream) as error:  # what was not written down is kept, and tried again
+            tools.alert(now, "capture", f"answers cannot be taken in: {error}")
 
     async def _watch(self) -> None:
         """End when the time is up, or when nothing is left to happen."""
         quiet = 0
         while not self._stop.is_set():
             await asyncio.sleep(0.1)
-            now = self.clock.now()
-            if self.app.until is not None and now >= self.app.until:
+            if self.app.until is not None and self.clock.now() >= self.app.until:
                 self.stop("its time is up")
             others = {name for name in self.app.lanes if name != "steer"}
-            resting = others <= self._asleep and not self._out and self.app.is_over(now)
-            quiet = quiet + 1 if resting else 0
-            if quiet >= 5:
+            quiet = quiet + 1 if others <= self._asleep and not self._out else 0
+            if quiet >= 5 and await asyncio.to_thread(self._nothing_left):
                 self.stop("the stream is at its end")
+
+    def _nothing_left(self) -> bool:
+        """Ask everybody once more: a lane may have fallen asleep just before it was needed."""
+        now = self.clock.now()
+        dues = [lane.due(now) for name, lane in self.app.lanes.items() if name != "steer"]
+        return self.app.is_over(now) and all(isinstance(due, Wait) and due.until is None for due in dues)
 
     async def _until_settled(self, batch: str) -> None:
         while batch in self.app.tools.state.open and not self._stop.is_set():
@@ -199,12 +211,3 @@ class Live:
     async def _reach(self, moment: Instant) -> None:
         while (seconds := self.clock.wall_seconds_until(moment)) > 0:
             await asyncio.sleep(min(seconds, LONGEST_SLEEP))
-
-    async def _alert(self, key: str, message: str) -> None:
-        if key not in self.app.tools.state.alerts:
-            raised = AlertRaised(key, "warn", message)
-            await asyncio.to_thread(self.app.tools.tell, self.clock.now(), raised)
-
-    async def _clear(self, key: str) -> None:
-        if key in self.app.tools.state.alerts:
-            await asyncio.to_thread(self.app.tools.tell, self.clock.now(), AlertCleared(key))

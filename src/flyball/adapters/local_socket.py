@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ LONGEST_PATH = 100
 LONGEST_LINE = 1 << 20
 
 Handle = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+class NobodyListens(Unreachable):
+    """No process that runs this loop listens; the command was not taken."""
 
 
 def socket_of(directory: Path) -> Path:
@@ -39,11 +43,15 @@ async def listening(directory: Path, handle: Handle) -> AsyncIterator[None]:
     turn = asyncio.Lock()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = await reader.readline()
-        async with turn:
-            reply = await asyncio.to_thread(_answered, handle, line)
-        writer.write(json.dumps(reply, default=str).encode() + b"\n")
-        await writer.drain()
+        with suppress(ConnectionError):  # who asked may be gone; what was asked is done
+            try:
+                line = await reader.readline()
+            except ValueError:
+                line = b"too long"
+            async with turn:
+                reply = await asyncio.to_thread(_answered, handle, line)
+            writer.write(json.dumps(reply, default=str).encode() + b"\n")
+            await writer.drain()
         writer.close()
 
     before = os.umask(0o077)
@@ -59,8 +67,8 @@ async def listening(directory: Path, handle: Handle) -> AsyncIterator[None]:
 
 
 def ask(directory: Path, request: Mapping[str, Any], patience: float = 30.0) -> Mapping[str, Any]:
-    """Send a command to the process that runs this loop. Raises Unreachable when nobody listens, and
-    FlyballError with the words and the exit code that the command ended with there.
+    """Send a command to the process that runs this loop. Raises NobodyListens, Unreachable where
+    it is not known what became of it, and FlyballError with the words and the exit code it ended with there.
     """
     path = socket_of(directory)
     try:
@@ -69,8 +77,13 @@ def ask(directory: Path, request: Mapping[str, Any], patience: float = 30.0) -> 
             line.connect(str(path))
             line.sendall(json.dumps(request).encode() + b"\n")
             reply: dict[str, Any] = json.loads(line.makefile().readline() or "{}")
+    except (ConnectionRefusedError, FileNotFoundError) as error:
+        raise NobodyListens(f"no process that runs this loop listens on {path}") from error
     except (OSError, ValueError) as error:
-        raise Unreachable(f"no process that runs this loop answers on {path}: {error}") from error
+        raise Unreachable(
+            f"the process that runs this loop took the command and did not answer ({error});"
+            " look with `flyball decisions` whether it was carried out before you send it again"
+        ) from error
     if "error" in reply:
         failure = FlyballError(str(reply["error"]))
         failure.exit_code = int(reply["exit_code"])

@@ -12,7 +12,7 @@ from flyball.core.ids import Instant, Seconds
 from flyball.core.loop import LoopState
 from flyball.ports import Items, Log, Stream, Truth
 from flyball.settings import Settings
-from flyball.work import capture
+from flyball.work import capture, ingest
 from flyball.work.lanes import Lane
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
@@ -45,11 +45,10 @@ class App:
             capture.collect(self.tools, now)
 
     def is_over(self, now: Instant) -> bool:
-        """Nothing more comes from the stream or from people."""
-        state = self.tools.state
+        """Nothing more comes from the stream or from people, and no verdict is still to come."""
         with self.tools.lock:
-            nothing_comes = self.stream.next_at(state.cursor, state.labels_cursor) is None
-            return nothing_comes and (not state.open or self.tools.desk.next_at(now) is None)
+            people_done = not self.tools.state.open or self.tools.desk.next_at(now) is None
+            return ingest.ended(self.tools, self.stream) and people_done and not self.steering.undecided()
 
     def started(self) -> None:
         """Write down that this process runs the loop from now on."""

@@ -164,7 +164,7 @@ def rules_check(
     """Check rule files: every mistake at once, each with its place and what was meant."""
     from flyball.cli import rules as command
 
-    return command.check(files or [loop / "rules" / "adaptive.yaml"], format="json" if json else format)
+    return command.check(files or [command.file_of(loop)], format="json" if json else format)
 
 
 @knobs.command(name="ls")

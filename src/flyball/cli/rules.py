@@ -13,9 +13,19 @@ from flyball.core.knobs import ACTIONS, KNOBS
 from flyball.core.rules.codes import UNREADABLE
 from flyball.core.rules.words import Catalogue
 from flyball.core.signals import SIGNALS
-from flyball.errors import BadFile, Problem
+from flyball.errors import BadFile, BadUsage, Problem
 
 CATALOGUE = Catalogue(SIGNALS, KNOBS, ACTIONS)
+
+
+def file_of(loop: Path) -> Path:
+    """The rule file that a loop's settings name. Raises BadUsage where there is no loop."""
+    from flyball.adapters.toml_file import load
+
+    if not (loop / "loop.toml").is_file():
+        raise BadUsage("name the rule files to check, or the loop whose rule file is meant with --loop")
+    settings = load(loop)
+    return settings.path(settings.loop.rules)
 
 
 def check(

@@ -17,12 +17,12 @@ from flyball.adapters.clock import RealClock, SpedClock
 from flyball.adapters.local_socket import listening
 from flyball.adapters.prefect.hosting import hosted
 from flyball.adapters.toml_file import override
-from flyball.bootstrap import App, driver, hosting, open_loop, reading
+from flyball.bootstrap import App, driver, hosting, open_loop, reading, settings_of
 from flyball.cli import project
 from flyball.cli.progress import Progress
 from flyball.cli.show import as_json, print_line
 from flyball.core.facts import LoopStopped
-from flyball.errors import Unreachable
+from flyball.errors import BadUsage, Unreachable
 from flyball.live import Live
 from flyball.work.commands import obey
 
@@ -46,12 +46,14 @@ def run(loop: Path, *, demo: bool, settings: Sequence[str], prefect: bool, repor
     for note in app.notes:
         say(f"note: {note}")
     try:
-        app.started()
-        if app.settings.clock.kind == "virtual":
-            because = _play(app, say)
+        if (over := _over(app)) is not None:
+            say(f"nothing is left to do: {over}")
+            because = over
+        elif app.settings.clock.kind == "virtual":
+            because = _recorded(app, lambda: _play(app, say))
         else:
-            because = hosted(lambda told: _live(app, loop.resolve(), prefect, json, say, told))
-        app.stopped(because)
+            here = loop.resolve()
+            because = _recorded(app, lambda: hosted(lambda told: _live(app, here, prefect, json, say, told)))
         found = {"loop": str(loop), "ended": because, **_summary(app)}
     finally:
         app.close()
@@ -86,18 +88,47 @@ def _report(loop: Path, output: Path | None, say: Say) -> Path:
 
 
 def _demo(loop: Path) -> None:
-    """Make the demo where it is not there; one that ran to its end is made anew."""
-    if (loop / "loop.toml").exists() and (loop / "flyball.db").exists():
-        with reading(loop) as read:
-            last = None
-            for recorded in read.log.read(kinds=["loop-started", "loop-stopped"]):
-                last = recorded.fact
-        if not isinstance(last, LoopStopped) or last.because not in (AT_ITS_END, TIME_IS_UP):
-            print_line("the demo was not at its end; it goes on from where it was")
-            return
-    if loop.exists():
-        shutil.rmtree(loop)
-    project.init(loop, "demo", json=False, dry_run=False)
+    """Make the demo where it is not there. One that is at its end begins anew, its files as they are."""
+    if not (loop / "loop.toml").exists():
+        if loop.exists() and any(loop.iterdir()):
+            raise BadUsage(f"{loop} holds something that is not the demo; move it away first")
+        project.init(loop, "demo", json=False, dry_run=False)
+        return
+    settings = settings_of(loop)
+    database = loop / settings.stores.database
+    if not database.exists():
+        return
+    with reading(loop) as read:
+        last = None
+        for recorded in read.log.read(kinds=["loop-started", "loop-stopped"]):
+            last = recorded.fact
+    if not isinstance(last, LoopStopped) or last.because not in (AT_ITS_END, TIME_IS_UP):
+        print_line("the demo was not at its end; it goes on from where it was")
+        return
+    print_line("the demo was at its end and begins anew; its settings and rules stay as they are")
+    for name in (settings.stores.segments, settings.stores.mlflow, "prefect", "report"):
+        shutil.rmtree(loop / name, ignore_errors=True)
+    for path in (*loop.glob(f"{settings.stores.database}*"), loop / "report.html"):
+        path.unlink(missing_ok=True)
+
+
+def _over(app: App) -> str | None:
+    """Why a loop has ended for good, if it has."""
+    if app.until is not None and app.clock.now() >= app.until:
+        return TIME_IS_UP
+    last = None
+    for recorded in app.tools.store.log.read(kinds=["loop-started", "loop-stopped"]):
+        last = recorded.fact
+    ended = isinstance(last, LoopStopped) and last.because == AT_ITS_END
+    return AT_ITS_END if ended and app.is_over(app.clock.now()) else None
+
+
+def _recorded(app: App, run: Callable[[], str]) -> str:
+    """Run, with its beginning and its end in the log."""
+    app.started()
+    because = run()
+    app.stopped(because)
+    return because
 
 
 def _play(app: App, say: Say) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flyball.cli.show import as_json, print_line
-from flyball.errors import BadUsage, StoreLocked, Unreachable
+from flyball.errors import BadUsage, StoreLocked
 
 
 def rollback(loop: Path, version: int | None, because: str, *, json: bool, dry_run: bool) -> int:
@@ -40,12 +40,12 @@ def _would(loop: Path, version: int | None) -> Mapping[str, Any]:
 
 
 def _sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    from flyball.adapters.local_socket import ask, socket_of
+    from flyball.adapters.local_socket import NobodyListens, ask, socket_of
     from flyball.bootstrap import open_loop
     from flyball.work.commands import obey
 
     if socket_of(loop).exists():
-        with suppress(Unreachable):  # the socket may be left behind by a process that was killed
+        with suppress(NobodyListens):  # the socket may be left behind by a process that was killed
             return ask(loop, request)
     try:
         app = open_loop(loop)

@@ -242,7 +242,9 @@ _ACTIONS: tuple[Action, ...] = (
     Action("promote", "Let the challenger score, without a comparison."),
     Action("flag_annotator", "Ask a person to look at an annotator's work.", takes_effect=False),
     Action("calibrate", "Give an annotator the test set again.", takes_effect=False),
-    Action("block_integration", "Stop settling answers into labels until a person looks."),
+    Action(
+        "block_integration", "Stop settling answers into labels until a person looks.", takes_effect=False
+    ),
     Action("alert", "Tell somebody; `severity` is info, warn or page.", ("severity",)),
 )
 

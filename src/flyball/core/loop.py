@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from flyball.core.facts import (
     ActionAsked,
+    ActionRefused,
     AlertCleared,
     AlertRaised,
     AnswerGiven,
@@ -31,8 +32,10 @@ from flyball.core.facts import (
 )
 from flyball.core.ids import START, BatchId, Digest, Instant, ItemId, ModelVersion, Position, RunId
 
-#: How many labelled reserve items are kept at hand to measure quality on.
-RESERVE_KEPT = 2000
+#: How many labelled items are kept at hand to measure on, and as many of the reserve.
+JUDGED_KEPT = 2000
+#: Why a run ended without a result: something outside was away; its settings or code are not these.
+OUTSIDE, OUTDATED = "outside", "outdated"
 #: How many of the newest items are kept at hand to see how the world moves.
 RECENT_KEPT = 2000
 
@@ -83,11 +86,16 @@ class LoopState:
     classes: Counter[str] = field(default_factory=Counter)
     labels_at: Position = START
     answered_labels: int = 0
-    judged: deque[Judged] = field(default_factory=lambda: deque(maxlen=RESERVE_KEPT))
+    judged: deque[Judged] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
+    judged_reserve: deque[Judged] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
     # runs and models
     running: dict[RunId, Recorded] = field(default_factory=dict)
     again_at: dict[RunId, Instant] = field(default_factory=dict)
+    #: How often a run failed and wrote it down; and how often it was the work's own fault.
+    failures: Counter[RunId] = field(default_factory=Counter)
+    faults: Counter[RunId] = field(default_factory=Counter)
     trained_to: Position = START
+    trained_before: Position = START
     trained_cycles: int = 0
     trained_labels: int = 0
     trained_at: Instant | None = None
@@ -145,6 +153,8 @@ class LoopState:
                 self.asks[action] = recorded
             case DriftMeasured(changed=changed):
                 self.drift_changed = self.drift_changed or changed
+            case ActionRefused(action=action):
+                self.asks.pop(action, None)
             case RulesLoaded(digest=digest):
                 self.rules = digest
             case DecisionMade(live=True, changes=changes) if changes:
@@ -197,7 +207,10 @@ class LoopState:
         if released.model is not None and fact.item in released.scores:
             scores = tuple(released.scores[fact.item])
             reserve = fact.item in released.reserve
-            self.judged.append(Judged(fact.item, fact.label, scores, released.model, reserve, seq))
+            judged = Judged(fact.item, fact.label, scores, released.model, reserve, seq)
+            self.judged.append(judged)
+            if reserve:
+                self.judged_reserve.append(judged)
 
     def _scored(self, fact: PoolScored, recorded: Recorded) -> None:
         while self.unscored and self.unscored[0].cursor <= fact.cursor:
@@ -213,7 +226,8 @@ class LoopState:
             case RunBegan(run=run, work=work, pins=pins):
                 self.running[run] = recorded
                 if work == "train":
-                    self.trained_to, self.trained_cycles = pins.labels_up_to, self.cycles
+                    self.trained_before, self.trained_to = self.trained_to, pins.labels_up_to
+                    self.trained_cycles = self.cycles
                     self.trained_labels, self.trained_at = self.answered_labels, recorded.at
                     self.drift_changed = False
                     self.reference = tuple(self.recent)
@@ -223,18 +237,17 @@ class LoopState:
                     self.pool_scored_for = (ModelVersion(pins.more["model"]), pins.more["released"])
             case RunEnded(run=run):
                 self.running.pop(run, None)
-            case RunFailed(run=run, work=work, final=final, again_at=again_at):
-                if final or again_at is None:
-                    self.running.pop(run, None)
-                    self.scoring_failed = self.scoring_failed or work == "score"
-                else:
-                    self.again_at[run] = again_at
+            case RunFailed() as fact:
+                self._failed(fact)
             case ModelTrained(model=model) as fact:
                 self.models[model] = fact
+                self.asks.pop("promote", None)  # it was asked for of the challenger before
                 self.challenger = model
             case ModelPromoted(model=model):
                 if self.champion is None:
                     self.unscored.clear()
+                elif model in self.past_champions:  # a way back: what lies between is behind us
+                    del self.past_champions[self.past_champions.index(model) :]
                 elif self.champion != model:
                     self.past_champions.append(self.champion)
                 self.champion = model
@@ -245,6 +258,17 @@ class LoopState:
                 self.challenger = None
             case _:
                 pass
+
+    def _failed(self, fact: RunFailed) -> None:
+        if not fact.final and fact.again_at is not None:
+            self.again_at[fact.run] = fact.again_at
+            self.failures[fact.run] += 1
+            self.faults[fact.run] += fact.code != OUTSIDE
+            return
+        self.running.pop(fact.run, None)
+        self.scoring_failed = self.scoring_failed or fact.work == "score"
+        if fact.code == OUTDATED:  # it may begin anew, on the same labels with other pins
+            self.trained_to = self.trained_before
 
 
 def fold(facts: Iterable[Recorded], state: LoopState | None = None) -> LoopState:

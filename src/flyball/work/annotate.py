@@ -16,6 +16,7 @@ from flyball.core.sampling.strategies import Pool, choose, rare_class
 from flyball.core.table import stack, texts
 from flyball.errors import StaleItems
 from flyball.ports import Commit, Draft, ItemRows, Offer, Stream
+from flyball.work.ingest import ended
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of
 
@@ -34,7 +35,7 @@ def due(tools: Tools, stream: Stream, now: Instant) -> Due:
         return Supply(
             pool=len(tools.store.items.pool(min(int(float(knob("batch.size"))), tools.settings.pool.newest))),
             budget=budget.left(state.arrived, state.asked),
-            ends=stream.next_at(state.cursor, state.labels_cursor) is None,
+            ends=ended(tools, stream),
             grows=budget.labels is None,
         )
 
@@ -119,7 +120,7 @@ def _rare(tools: Tools) -> int | None:
     state = tools.state
     if not state.pool_scores:
         return None
-    labels = texts(judged.label for judged in state.judged if judged.reserve)
+    labels = texts(judged.label for judged in state.judged_reserve)
     return rare_class(labels, state.models[state.pool_scores[0].model].classes)
 
 

@@ -67,7 +67,9 @@ def _commit(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
 
 def collect(tools: Tools, now: Instant) -> Captured:
     """Take in what the desk has up to now; write down how the team stands, where that changed."""
-    captured = capture(tools, tools.desk.collect(now), now)
+    tools.uncaptured += tools.desk.collect(now)
+    captured = capture(tools, tools.uncaptured, now)
+    tools.uncaptured = []
     team = tools.desk.team(now)
     if (team.active, team.idle) != tools.team:
         tools.team = (team.active, team.idle)

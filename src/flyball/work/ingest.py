@@ -11,6 +11,7 @@ from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import Fact, ItemsArrived, ItemsRefused, LabelsKnown
 from flyball.core.ids import Digest, Instant, ItemId
 from flyball.core.table import Mask, Table
+from flyball.errors import BadStream
 from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Stream
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of
@@ -27,6 +28,14 @@ class Brought:
     labels: Table
     cursor: int
     labels_cursor: int
+
+
+def ended(tools: Tools, stream: Stream) -> bool:
+    """Whether nothing more comes from the stream; one that broke brings nothing more either."""
+    try:
+        return stream.next_at(tools.state.cursor, tools.state.labels_cursor) is None
+    except BadStream:
+        return True
 
 
 def due(tools: Tools, stream: Stream, now: Instant) -> Due:

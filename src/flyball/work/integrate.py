@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import AnswerGiven, AnswerParked, BatchSettled, Fact, LabelSettled, Recorded
-from flyball.core.ids import BatchId, Instant, ItemId
+from flyball.core.ids import START, BatchId, Instant, ItemId
 from flyball.core.labels.settle import Settled, Waiting, settle
 from flyball.core.loop import OpenBatch
 from flyball.ports import Commit, Draft, ItemState, Job
@@ -51,11 +51,19 @@ def due(tools: Tools, now: Instant) -> Due:
 def begin(tools: Tools, go: Go, now: Instant) -> Begun:
     """Claim the jobs of this pass and read what they need."""
     limit = int(float(tools.knobs.value("integrate.batch", now)))
+    tools.store.jobs.recover(now)
     jobs = tools.store.jobs.claim("merge", now, limit, LEASE)
-    states = tools.store.items.find([ItemId(job.lock) for job in jobs])
-    merges = [
-        Merge(job, tools.store.items.answers(ItemId(job.lock)), states.get(ItemId(job.lock))) for job in jobs
-    ]
+    try:
+        items = [ItemId(job.lock) for job in jobs]
+        states = tools.store.items.find(items)
+        merges = [
+            Merge(job, tools.store.items.answers(item), states.get(item))
+            for job, item in zip(jobs, items, strict=True)
+        ]
+    except Exception as error:
+        for job in jobs:
+            _give_back(tools, job, error, now)
+        raise
     return Begun("integrate", merges, go.why)
 
 
@@ -118,6 +126,9 @@ def _fact(tools: Tools, merge: Merge) -> Fact | None:
         for recorded in merge.answers
         if isinstance(recorded.fact, AnswerGiven) and _allowed(tools, recorded.fact.label)
     ]
+    newest = max(recorded.seq for recorded in said)
+    if merge.state.source == "answers" and (merge.state.seq or START) > newest:
+        return None  # the label rests on all of these answers already
     outcome = settle(said, _needed(tools, answer))
     return None if isinstance(outcome, Waiting) else _settled(merge.state, answer.batch, outcome)
 

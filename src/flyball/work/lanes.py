@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flyball.core.due import Due, Go, Wait
-from flyball.core.facts import AlertCleared, AlertRaised
 from flyball.core.ids import Instant, Seconds
 from flyball.errors import BadFile, BadStream, LeaseLost
 from flyball.work.tools import Tools
@@ -51,15 +50,6 @@ class Lane:
     fail: Callable[[Begun, Exception, Instant], Done]
 
 
-@dataclass(slots=True)
-class _Rest:
-    """Since when and until when a lane rests, after how many failures in a row; `why` for good."""
-
-    failures: int = 0
-    until: Instant = float("-inf")
-    why: str | None = None
-
-
 def failed(begun: Begun, error: Exception, now: Instant) -> Done:
     """What a lane says of a failure that it keeps no record of its own about."""
     return Done(f"failed: {type(error).__name__}: {error}", failed=True)
@@ -71,56 +61,70 @@ def guarded(lane: Lane, tools: Tools) -> Lane:
     What can never mend itself (a stream or file that is wrong) stops the lane until the loop is started
     again. The alert is cleared by the first pass that goes well.
     """
-    rest = _Rest()
-    key = f"lane-{lane.name}"
+    guard = _Guard(lane, tools)
+    return Lane(lane.name, guard.due, guard.begin, lane.perform, guard.finish, guard.fail)
 
-    def note(error: Exception, now: Instant) -> None:
-        if isinstance(error, LeaseLost):
-            return
-        rest.failures += 1
-        pause: Seconds = min(FIRST_REST * 2 ** min(rest.failures - 1, 10), LONGEST_REST)
-        rest.until = now + pause
-        if isinstance(error, BadStream | BadFile):
-            rest.why = f"stopped until the loop is started again: {error}"
-        if key not in tools.state.alerts:
-            tools.tell(now, AlertRaised(key, "warn", f"{lane.name}: {type(error).__name__}: {error}"))
 
-    def due(now: Instant) -> Due:
-        if rest.why is not None:
-            return Wait(rest.why)
-        if now < rest.until:
-            return Wait("it failed and rests", rest.until)
-        with tools.lock:
-            return lane.due(now)
+@dataclass(slots=True)
+class _Guard:
+    """Since how many failures in a row a lane rests, and until when; `why` where it rests for good."""
 
-    def begin(go: Go, now: Instant) -> Begun | None:
+    lane: Lane
+    tools: Tools
+    failures: int = 0
+    until: Instant = float("-inf")
+    why: str | None = None
+
+    def due(self, now: Instant) -> Due:
+        if self.why is not None:
+            return Wait(self.why)
+        if now < self.until:
+            return Wait("it failed and rests", self.until)
         try:
-            begun = lane.begin(go, now)
+            with self.tools.lock:
+                return self.lane.due(now)
+        except Exception as error:
+            self._note(error, now)
+            return Wait("it failed and rests", self.until if self.why is None else None)
+
+    def begin(self, go: Go, now: Instant) -> Begun | None:
+        try:
+            begun = self.lane.begin(go, now)
         except Exception as error:  # whatever is plugged in may throw anything; nothing is lost
-            note(error, now)
+            self._note(error, now)
             return None
         if begun is None:  # another process has the work, or has done it: ask again after a while
-            rest.until = now + FIRST_REST
+            self.until = now + FIRST_REST
         return begun
 
-    def finish(begun: Begun, outcome: Any, now: Instant) -> Done:
+    def finish(self, begun: Begun, outcome: Any, now: Instant) -> Done:
         try:
-            done = lane.finish(begun, outcome, now)
-        except Exception as error:
-            note(error, now)
-            return failed(begun, error, now)
-        rest.failures = 0
-        if key in tools.state.alerts:
-            tools.tell(now, AlertCleared(key))
+            done = self.lane.finish(begun, outcome, now)
+        except Exception as error:  # the work is given back, to be done again
+            return self.fail(begun, error, now)
+        self.failures = 0
+        self.tools.clear(now, self._key)
         return done
 
-    def fail(begun: Begun, error: Exception, now: Instant) -> Done:
+    def fail(self, begun: Begun, error: Exception, now: Instant) -> Done:
         done = failed(begun, error, now)
         try:
-            done = lane.fail(begun, error, now)
+            done = self.lane.fail(begun, error, now)
         except Exception as second:
-            note(second, now)
-        note(error, now)
+            self._note(second, now)
+        self._note(error, now)
         return replace(done, failed=True)
 
-    return Lane(lane.name, due, begin, lane.perform, finish, fail)
+    @property
+    def _key(self) -> str:
+        return f"lane-{self.lane.name}"
+
+    def _note(self, error: Exception, now: Instant) -> None:
+        if isinstance(error, LeaseLost):
+            return
+        self.failures += 1
+        pause: Seconds = min(FIRST_REST * 2 ** (self.failures - 1), LONGEST_REST)
+        self.until = now + pause
+        if isinstance(error, BadStream | BadFile):
+            self.why = f"stopped until the loop is started again: {error}"
+        self.tools.alert(now, self._key, f"{self.lane.name}: {type(error).__name__}: {error}")

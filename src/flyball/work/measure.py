@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -42,16 +41,16 @@ def due(tools: Tools) -> bool:
 def measure(tools: Tools, watch: Watch, features: tuple[Feature, ...], now: Instant) -> tuple[Fact, ...]:
     """Measure quality and drift once, and write both down."""
     with tools.lock:
-        judged = list(tools.state.judged)
-    facts = (quality(tools, judged), drift(tools, judged, watch, features, now))
+        judged, reserve = list(tools.state.judged), list(tools.state.judged_reserve)
+    facts = (quality(tools, reserve), drift(tools, judged, reserve, watch, features, now))
     tools.tell(now, *facts)
     return facts
 
 
-def quality(tools: Tools, all_judged: Sequence[Judged]) -> QualityMeasured:
+def quality(tools: Tools, reserve: Sequence[Judged]) -> QualityMeasured:
     """How good the predictions were on the newest reserve labels: made before anybody labelled the item."""
     state = tools.state
-    judged = _newest_reserve(all_judged, NEWEST)
+    judged = reserve[-NEWEST:]
     model = judged[-1].model if judged else state.champion
     classes = state.models[model].classes if model is not None and model in state.models else ()
     judged = [one for one in judged if state.models[one.model].classes == classes]
@@ -67,16 +66,19 @@ def quality(tools: Tools, all_judged: Sequence[Judged]) -> QualityMeasured:
 
 
 def drift(
-    tools: Tools, judged: Sequence[Judged], watch: Watch, features: tuple[Feature, ...], now: Instant
+    tools: Tools,
+    judged: Sequence[Judged],
+    reserve: Sequence[Judged],
+    watch: Watch,
+    features: tuple[Feature, ...],
+    now: Instant,
 ) -> DriftMeasured:
     """How far features, error and class shares moved since the newest training began."""
     state = tools.state
     threshold = float(tools.knobs.value("drift.threshold", now))
     moved = _features(tools, features, threshold)
-    errors = [
-        _error(one, state.models[one.model].classes)[0] for one in _newest_reserve(judged, NEWEST_ERRORS)
-    ]
-    labels = [one.label for one in judged if one.reserve]
+    errors = [_error(one, state.models[one.model].classes)[0] for one in reserve[-NEWEST_ERRORS:]]
+    labels = [one.label for one in reserve]
     return DriftMeasured(
         share=moved.share,
         score=moved.score,
@@ -117,11 +119,6 @@ def _features(tools: Tools, features: tuple[Feature, ...], threshold: float) -> 
 def _newest_rows(tools: Tools, arrived: Sequence[ItemsArrived], names: Sequence[str], most: int) -> Table:
     table = stack([tools.table(fact.segment).select(names) for fact in arrived])
     return table.take(slice(max(0, len(table) - most), None))
-
-
-def _newest_reserve(judged: Sequence[Judged], most: int) -> list[Judged]:
-    reserve = (one for one in reversed(judged) if one.reserve)
-    return list(islice(reserve, most))[::-1]
 
 
 def _error(one: Judged, classes: tuple[str, ...]) -> tuple[float, float]:

@@ -20,42 +20,58 @@ NEWEST = 200
 
 
 def judge(tools: Tools, features: tuple[Feature, ...], now: Instant) -> Fact | None:
-    """Decide about the challenger, if there is one, and let the aliases on the shelf say so.
+    """Decide about the challenger, if there is one, and let the aliases on the shelf say so."""
+    with tools.judging:
+        align(tools)
+        state = tools.state
+        challenger, champion = state.challenger, state.champion
+        if challenger is None:
+            return None
+        fact = _verdict(tools, challenger, champion, features)
+        tools.tell(now, fact)
+        align(tools)
+        return fact
 
-    The aliases move first: should the process end in between, the next verdict moves them again.
-    """
-    state = tools.state
-    challenger, champion = state.challenger, state.champion
-    if challenger is None:
-        return None
-    tools.shelf.point("challenger", challenger)
-    asked = state.asked_for("promote")
+
+def _verdict(
+    tools: Tools, challenger: ModelVersion, champion: ModelVersion | None, features: tuple[Feature, ...]
+) -> ModelPromoted | ChallengerKept:
     if champion is None:
-        fact: Fact = ModelPromoted(challenger, None, "the first model", proven=False)
-    elif asked is not None:
+        return ModelPromoted(challenger, None, "the first model", proven=False)
+    asked = tools.state.asked_for("promote")
+    if asked is not None:
         by = asked.fact.by if isinstance(asked.fact, ActionAsked) else "flyball"
-        fact = ModelPromoted(challenger, champion, "promotion was asked for", proven=False, by=by)
-    else:
-        verdict = _compared(tools, champion, challenger, features)
-        numbers = dict(verdict.numbers)
-        if verdict.promote:
-            fact = ModelPromoted(challenger, champion, verdict.because, verdict.proven, compared=numbers)
-        else:
-            fact = ChallengerKept(challenger, champion, verdict.because, numbers)
-    tools.shelf.point("champion", challenger if isinstance(fact, ModelPromoted) else champion)
-    tools.shelf.point("challenger", None)
-    tools.tell(now, fact)
-    return fact
+        return ModelPromoted(challenger, champion, "promotion was asked for", proven=False, by=by)
+    verdict = _compared(tools, champion, challenger, features)
+    numbers = dict(verdict.numbers)
+    if verdict.promote:
+        return ModelPromoted(challenger, champion, verdict.because, verdict.proven, compared=numbers)
+    return ChallengerKept(challenger, champion, verdict.because, numbers)
 
 
 def rollback(tools: Tools, to: ModelVersion | None, by: str, because: str, now: Instant) -> ModelPromoted:
     """Let an earlier model score again: the champion before, or the version that is named."""
-    state = tools.state
-    to = rollback_target(state, to)
-    tools.shelf.point("champion", to)
-    fact = ModelPromoted(to, state.champion, because, proven=False, by=by)
-    tools.tell(now, fact)
-    return fact
+    with tools.judging:
+        state = tools.state
+        to = rollback_target(state, to)
+        tools.shelf.get(to)  # what cannot be had cannot score
+        fact = ModelPromoted(to, state.champion, because, proven=False, by=by)
+        tools.tell(now, fact)
+        align(tools)
+        return fact
+
+
+def align(tools: Tools) -> None:
+    """Point the shelf's aliases where the log says, unless they point there. Raises Unreachable.
+
+    The log decides: whatever a process that was killed left on the shelf is put right by the next.
+    """
+    wanted = (tools.state.champion, tools.state.challenger)
+    if wanted == tools.aligned or wanted == (None, None):
+        return
+    tools.shelf.point("champion", wanted[0])
+    tools.shelf.point("challenger", wanted[1])
+    tools.aligned = wanted
 
 
 def rollback_target(state: LoopState, to: ModelVersion | None) -> ModelVersion:

@@ -73,11 +73,11 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
             if not receipt.new:  # it failed for good before this process was started
                 tools.given_up.add(run)
                 return None
+        arrivals = tuple(fact for fact in state.unscored if fact.cursor <= pins.more["cursor"])
+        pool = _pool(tools, now) if pins.more["purpose"] == "pool" else None
         job = claim(tools, "score", run, now, LEASE)
         if job is None:
             return None
-        arrivals = tuple(fact for fact in state.unscored if fact.cursor <= pins.more["cursor"])
-        pool = _pool(tools, now) if pins.more["purpose"] == "pool" else None
     model = ModelVersion(pins.more["model"])
     return Begun(run, Pass(run, pins, job, now, model, arrivals, pool, features), go.why)
 

@@ -10,6 +10,7 @@ from flyball.core.control import KnobState
 from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import (
     ActionAsked,
+    ActionRefused,
     AlertCleared,
     AlertRaised,
     DecisionMade,
@@ -79,7 +80,7 @@ class Steering:
             self.memory = Memory.from_json(json.loads(kept)["memory"])
             if (before := self._before()) is not None:
                 self._use(before)
-        self._reload(now, starting=True)
+        self._reload(now)
         assert self.rules is not None
         self.next_look = now + self.rules.every
         if kept is not None:
@@ -95,6 +96,13 @@ class Steering:
         if now >= self._judge_again and (state.challenger is not None or "rollback" in state.asks):
             return Go("a model is to be judged")
         return Wait("until the next look", self.next_look)
+
+    def undecided(self) -> bool:
+        """Whether a verdict is still to come that nothing outside holds up."""
+        state = self.tools.state
+        return self._judge_again == float("-inf") and (
+            state.challenger is not None or "rollback" in state.asks
+        )
 
     def begin(self, go: Go, now: Instant) -> Begun:
         """Nothing is fixed beforehand: each look fixes what it saw."""
@@ -125,16 +133,17 @@ class Steering:
                 self._roll_back(asked.fact, now)
         except Unreachable as error:
             self._judge_again = now + JUDGE_AGAIN
-            self._alert(now, "models", f"{error} The champion goes on scoring.")
+            tools.alert(now, "models", f"{error} The champion goes on scoring.")
         else:
-            self._clear(now, "models")
+            self._judge_again = float("-inf")
+            tools.clear(now, "models")
 
     def _roll_back(self, asked: ActionAsked, now: Instant) -> None:
         try:
             promote.rollback(self.tools, None, asked.by, asked.because, now)
         except BadUsage as error:
-            self.tools.state.asks.pop("rollback", None)
-            self._alert(now, "rollback", str(error))
+            self.tools.tell(now, ActionRefused("rollback", str(error)))
+            self.tools.alert(now, "rollback", str(error))
 
     def _look(self, due: Instant, now: Instant) -> int:
         """One look at its own time. Gives the number of decisions."""
@@ -171,15 +180,17 @@ class Steering:
                 seen=seen,
                 live=live,
             )
+            self._write(snapshot, due, facts, memory, now)
             self.memory, self.next_look = memory, due + rules.every
-            self._write(snapshot, due, facts, now)
         return sum(isinstance(fact, DecisionMade) for fact in facts)
 
-    def _write(self, snapshot: Snapshot, due: Instant, facts: Sequence[Fact], now: Instant) -> None:
+    def _write(
+        self, snapshot: Snapshot, due: Instant, facts: Sequence[Fact], memory: Memory, now: Instant
+    ) -> None:
         assert self.rules is not None
         looked = Looked(due, snapshot.cycle, self.rules.digest, dict(snapshot.values), dict(snapshot.each))
         alerts = [alert for fact in facts for alert in self._alerts(fact)]
-        note = json.dumps({"memory": self.memory.to_json(), "next_look": self.next_look})
+        note = json.dumps({"memory": memory.to_json(), "next_look": due + self.rules.every})
         drafts = [Draft(fact) for fact in (looked, *facts, *alerts)]
         self.tools.write(Commit(facts=drafts, notes={NOTE: note}), now)
 
@@ -196,7 +207,7 @@ class Steering:
             case _:
                 return []
 
-    def _reload(self, now: Instant, starting: bool = False) -> None:
+    def _reload(self, now: Instant) -> None:
         """Take the rule file as it is now, if it is whole and new; keep the rules there are if it is not."""
         tools = self.tools
         try:
@@ -205,11 +216,12 @@ class Steering:
             problem = f"the rule file {tools.settings.loop.rules} cannot be read: {error.strerror}"
             if self.rules is None:
                 raise BadUsage(f"{problem}; loop.rules in loop.toml names it") from error
-            self._alert(now, "rules", f"{problem}. The rules before it stay in force.")
+            tools.alert(now, "rules", f"{problem}. The rules before it stay in force.")
             return
         digest = digest_of(content)
         if self.rules is not None and digest == self.rules.digest:
-            self._clear(now, "rules")
+            self._refused = ""
+            tools.clear(now, "rules")
             self._in_force(self.rules, content.decode(), now)
             return
         if digest == self._refused:
@@ -223,7 +235,7 @@ class Steering:
             told = tuple(str(problem) for problem in error.problems)
             tools.tell(now, RulesRefused(digest, name, told))
             count = f"{len(told)} mistake{'s' * (len(told) > 1)}"
-            self._alert(now, "rules", f"{name} has {count}; the rules before it stay in force. {told[0]}")
+            tools.alert(now, "rules", f"{name} has {count}; the rules before it stay in force. {told[0]}")
             return
         self._take(rules, now)
 
@@ -233,7 +245,7 @@ class Steering:
         self._use(rules)
         if facts:
             self.tools.tell(now, *facts)
-        self._clear(now, "rules")
+        self.tools.clear(now, "rules")
         self._in_force(rules, rules.text, now)
 
     def _in_force(self, rules: Ruleset, text: str, now: Instant) -> None:
@@ -264,14 +276,6 @@ class Steering:
         for fact in looks:
             if fact.due >= since or fact.cycle >= cycle:
                 self.history.add(Snapshot(fact.due, fact.cycle, fact.values, fact.each))
-
-    def _alert(self, now: Instant, key: str, message: str) -> None:
-        if key not in self.tools.state.alerts:
-            self.tools.tell(now, AlertRaised(key, "warn", message))
-
-    def _clear(self, now: Instant, key: str) -> None:
-        if key in self.tools.state.alerts:
-            self.tools.tell(now, AlertCleared(key))
 
 
 def _values(knobs: KnobState, now: Instant) -> dict[str, Value]:

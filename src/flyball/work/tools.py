@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from flyball.core.control import KnobState
-from flyball.core.facts import Fact, KnobTurned
+from flyball.core.facts import AlertCleared, AlertRaised, Fact, KnobTurned
 from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
 from flyball.core.knobs import Value
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, stack
 from flyball.ports import (
+    Answer,
     Clock,
     Commit,
     Desk,
@@ -62,6 +63,11 @@ class Tools:
     #: The rule file's text, and how many annotators were active and idle when it was last written down.
     rule_file: str = ""
     team: tuple[int, int] | None = None
+    #: Answers that the desk gave and the log has not taken yet.
+    uncaptured: list[Answer] = field(default_factory=list)
+    #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.
+    judging: threading.RLock = field(default_factory=threading.RLock)
+    aligned: tuple[ModelVersion | None, ModelVersion | None] | None = None
     #: Runs that failed for good; the same pins are not tried again.
     given_up: set[RunId] = field(default_factory=set)
     _tables: OrderedDict[Digest, Table] = field(default_factory=OrderedDict)
@@ -86,6 +92,17 @@ class Tools:
     def tell(self, now: Instant, *facts: Fact, done: Sequence[Job] = ()) -> tuple[Receipt, ...]:
         """Write facts down that ask for nothing more."""
         return self.write(Commit(facts=[Draft(fact) for fact in facts], done=done), now)
+
+    def alert(self, now: Instant, key: str, message: str) -> None:
+        """Raise an alert, unless it stands there with these very words."""
+        standing = self.state.alerts.get(key)
+        if standing is None or getattr(standing.fact, "message", "") != message:
+            self.tell(now, AlertRaised(key, "warn", message))
+
+    def clear(self, now: Instant, key: str) -> None:
+        """Clear an alert, if it stands."""
+        if key in self.state.alerts:
+            self.tell(now, AlertCleared(key))
 
     def knob(self, now: Instant) -> Callable[[str], Value]:
         """The knobs in force at a moment."""
@@ -123,9 +140,11 @@ class Tools:
 
     def model(self, version: ModelVersion) -> Model:
         """A model, from memory where it was loaded before."""
-        if version not in self._models:
-            self._models[version] = self.learner.load(self.shelf.get(version))
-        return self._models[version]
+        model = self._models.get(version)
+        if model is None:
+            model = self.learner.load(self.shelf.get(version))
+            self.keep_model(version, model)
+        return model
 
     def keep_model(self, version: ModelVersion, model: Model) -> None:
         """Keep a model in memory, and drop those that neither score nor want to."""

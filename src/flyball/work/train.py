@@ -9,10 +9,11 @@ import numpy as np
 
 from flyball.core.due import Due, Go
 from flyball.core.due import train as may_train
-from flyball.core.facts import ModelTrained, RunBegan, RunEnded, RunFailed
+from flyball.core.facts import ModelTrained, RulesLoaded, RunBegan, RunEnded, RunFailed
 from flyball.core.ids import Instant, ItemId, ModelVersion, Pins, RunId
 from flyball.core.learning.metrics import Floats
 from flyball.core.learning.plan import hold_out, weights
+from flyball.core.loop import OUTDATED, OUTSIDE
 from flyball.core.table import Feature, Table
 from flyball.errors import LearnerFailed, Unreachable
 from flyball.ports import Commit, Draft, ItemRows, Job, Model, NewJob, Shelved, Trained
@@ -37,6 +38,7 @@ class Training:
     began: Instant
     features: tuple[Feature, ...]
     because: str
+    rule_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
     with tools.lock:
         if isinstance(go.more, RunBegan):
             run, pins, because = go.more.run, go.more.pins, go.more.because
+            if (pins.config, pins.code) != (tools.config, tools.code):
+                _outdated(tools, run, now)
+                return None
         else:
             pins, because = _pins(tools, str(go.more), now), go.why
             run = RunId(f"train-{pins.digest()[:16]}")
@@ -70,9 +75,10 @@ def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> 
             commit = Commit([Draft(fact, event_id=run)], jobs=[NewJob("train", "train", 0)])
             tools.write(commit, now)
         job = claim(tools, "train", run, now, LEASE)
-    if job is None:
-        return None
-    training = Training(run, pins, job, now, features, because)
+        if job is None:
+            return None
+        rule_file = _rule_file(tools, pins)
+    training = Training(run, pins, job, now, features, because, rule_file)
     return Begun(run, training, f"{because}; labels up to {pins.labels_up_to}")
 
 
@@ -127,15 +133,34 @@ def fail(tools: Tools, begun: Begun, error: Exception, now: Instant) -> Done:
     """Try again later: three times where training itself fails, for ever where the outside is away."""
     training: Training = begun.inputs
     outside = isinstance(error, Unreachable)
-    final = not outside and training.job.attempt >= ATTEMPTS
-    again_at = None if final else now + (OUTSIDE_AGAIN if outside else AGAIN * 2**training.job.attempt)
-    code = "learner" if isinstance(error, LearnerFailed) else "outside" if outside else "error"
+    faults = tools.state.faults[training.run] + 1
+    final = not outside and faults >= ATTEMPTS
+    again_at = None if final else now + (OUTSIDE_AGAIN if outside else AGAIN * 2**faults)
+    code = "learner" if isinstance(error, LearnerFailed) else OUTSIDE if outside else "error"
     detail = f"{type(error).__name__}: {error}"
     with tools.lock:
         tools.store.jobs.fail(training.job, code, detail, now, again_at)
         attempt = training.job.attempt
         tools.tell(now, RunFailed(training.run, "train", code, detail, attempt, final, again_at))
     return Done(f"failed: {detail}", {"failed": True})
+
+
+def _outdated(tools: Tools, run: RunId, now: Instant) -> None:
+    """A run whose settings or code are no longer these cannot be finished as it was pinned."""
+    detail = "settings or code have changed since it began; it begins anew"
+    for job in tools.store.jobs.claim("train", now, 1, LEASE):
+        tools.store.jobs.fail(job, OUTDATED, detail, now, None)
+    tools.tell(now, RunFailed(run, "train", OUTDATED, detail, 0, True))
+
+
+def _rule_file(tools: Tools, pins: Pins) -> str:
+    """The text of the rule file that the pins name."""
+    if pins.rules == tools.state.rules:
+        return tools.rule_file
+    for recorded in tools.store.log.read(kinds=["rules-loaded"]):
+        if isinstance(recorded.fact, RulesLoaded) and recorded.fact.digest == pins.rules:
+            return recorded.fact.text
+    return ""
 
 
 def _plan(rows: Table, pins: Pins) -> tuple[ItemRows, Floats | None]:
@@ -184,7 +209,7 @@ def _trained(
         parameters={**tools.settings.learner.parameters, **pins.more},
         metrics=metrics,
         tags={**pinned, "run": training.run, "because": training.because},
-        rule_file=tools.rule_file,
+        rule_file=training.rule_file,
         began=training.began,
         ended=max(training.began, tools.clock.now()),
     )

@@ -26,6 +26,7 @@ from flyball.core.facts.people import (
 )
 from flyball.core.facts.steering import (
     ActionAsked,
+    ActionRefused,
     AlertCleared,
     AlertRaised,
     DecisionMade,
@@ -49,6 +50,7 @@ from flyball.core.ids import Instant, Pins, Position
 __all__ = [
     "KINDS",
     "ActionAsked",
+    "ActionRefused",
     "AlertCleared",
     "AlertRaised",
     "AnswerGiven",
@@ -111,6 +113,7 @@ Fact = (
     | DecisionMade
     | KnobTurned
     | ActionAsked
+    | ActionRefused
     | AlertRaised
     | AlertCleared
 )

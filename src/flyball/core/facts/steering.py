@@ -100,8 +100,17 @@ class ActionAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRefused:
+    """What was asked for cannot be done, and will not be."""
+
+    kind: ClassVar[str] = "action-refused"
+    action: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRaised:
-    """Somebody should know. `key` names what it is about; the same key is raised once while it lasts."""
+    """Somebody should know. `key` names what it is about; again with other words, it says something new."""
 
     kind: ClassVar[str] = "alert-raised"
     key: str
