@@ -11,6 +11,8 @@ from flyball.bootstrap import App, driver, simulate
 from flyball.core.facts import Recorded
 from flyball.twin.driver import Pass
 
+DAY = 86400.0
+
 SETTINGS = """
 version = 1
 id = "little"

@@ -116,6 +116,7 @@ def unfinished(end: Account) -> list[str]:
         *(f"{item} has {answers[item]} answers" for item in released if answers[item] != 1),
         *(f"{item} has {labels[item]} labels" for item in released if labels[item] != 1),
         *(f"{batch.batch} is not settled" for batch in end.of(BatchReleased) if batch.batch not in settled),
+        *(f"{run.run} failed: {run.detail}" for run in end.of(RunFailed) if run.code != "killed"),
         *(f"{run} is not at its end" for run in sorted(began - ended)),
         *([f"jobs are ready, running or dead: {end.jobs}"] if any(end.jobs) else []),
         *(

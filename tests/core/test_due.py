@@ -99,9 +99,14 @@ def test_two_answers_per_item_cost_twice() -> None:
 
 
 def test_sequential_waits_for_the_whole_batch_then_for_the_training() -> None:
-    out = [KNOWN, released(), *(answered(item) for item in ITEMS), *(settled(item) for item in ITEMS[:3])]
+    out: list[Fact] = [
+        KNOWN,
+        released(),
+        *(answered(item) for item in ITEMS),
+        *(settled(item) for item in ITEMS[:3]),
+    ]
     assert release(given(*out), knobs(), supply(), 0.0) == Wait("sequential: batch 1 is still out")
-    back = [*out, settled(ITEMS[3]), BatchSettled(BatchId("batch-1"), 1, 4, 0, 10.0)]
+    back: list[Fact] = [*out, settled(ITEMS[3]), BatchSettled(BatchId("batch-1"), 1, 4, 0, 10.0)]
     assert isinstance(release(given(*back), knobs(), supply(), 0.0), Wait)
     assert isinstance(train(given(*back), knobs(), 0.0), Go)
 
@@ -133,7 +138,7 @@ def test_release_paused_is_a_wait_with_its_reason() -> None:
 
 def test_a_model_that_cannot_score_leaves_the_choice_to_chance() -> None:
     adaptive = knobs(loop__architecture="adaptive")
-    champion = [KNOWN, ARRIVED, trained(), PROMOTED]
+    champion: list[Fact] = [KNOWN, ARRIVED, trained(), PROMOTED]
     assert release(given(*champion), adaptive, supply(), 0.0) == Wait("the pool has no scores yet")
     scoring = began("score-1", "score", purpose="pool", model=1, released=0, cursor=100)
     failed = RunFailed(RunId("score-1"), "score", "score", "it threw", 3, True)
@@ -173,11 +178,11 @@ def test_a_failed_training_rests_before_it_is_tried_again() -> None:
 
 
 def test_the_pool_is_scored_once_for_each_batch_and_champion() -> None:
-    champion = [KNOWN, ARRIVED, trained(), PROMOTED]
+    champion: list[Fact] = [KNOWN, ARRIVED, trained(), PROMOTED]
     assert isinstance(score(given(*champion), knobs(), 0.0), Go)
     scoring = began("score-1", "score", purpose="pool", model=1, released=0, cursor=100)
     scored = PoolScored(RunId("score-1"), ModelVersion(1), "pool", NONE, 100, 100, 0.9, 0.1, 1.0)
-    done = [*champion, scoring, scored, RunEnded(RunId("score-1"), "score", 1.0)]
+    done: list[Fact] = [*champion, scoring, scored, RunEnded(RunId("score-1"), "score", 1.0)]
     assert score(given(*done), knobs(), 0.0) == Wait("everything is scored")
     assert isinstance(score(given(*done, released()), knobs(), 0.0), Go)
     assert isinstance(score(given(*done, ItemsArrived(NONE, 5, 2.0, 3.0, 105)), knobs(), 0.0), Go)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from tests.loops import facts, little, play
@@ -90,7 +90,7 @@ def _overlap(app: App) -> float:
 def test_in_parallel_a_batch_is_out_while_the_one_before_trains_and_in_sequence_none_is(
     tmp_path: Path,
 ) -> None:
-    busy = {"budget__share": 0.9, "team__seconds_per_item": 1200}
+    busy: dict[str, Any] = {"budget__share": 0.9, "team__seconds_per_item": 1200}
     sequential = little(tmp_path / "s", loop__architecture="sequential", **busy)
     parallel = little(tmp_path / "p", loop__architecture="parallel", **busy)
     for app in (sequential, parallel):
@@ -139,9 +139,11 @@ def test_an_item_is_settled_once_for_each_answer_and_nothing_waits_at_the_end(tm
 
 
 def test_two_answers_an_item_cost_twice_and_give_one_label(tmp_path: Path) -> None:
-    app = little(tmp_path, **{"knobs.label.answers_needed": 2})
+    two: dict[str, Any] = {"knobs.label.answers_needed": 2}
+    app = little(tmp_path, **two)
     play(app)
     labels = _of(app, LabelSettled)
     assert labels
+    assert set(Counter(label.item for label in labels).values()) == {1}
     assert all(len(label.answers) >= 2 or label.agreed == 1.0 for label in labels)
     assert app.tools.state.asked == 2 * sum(len(batch.items) for batch in _of(app, BatchReleased))

@@ -10,6 +10,7 @@ from tests.loops import RULES, facts, play
 from flyball.adapters.stream import open_stream
 from flyball.adapters.toml_file import load
 from flyball.bootstrap import simulate
+from flyball.core.facts import LabelsKnown
 
 STREAMS = Path(__file__).resolve().parents[3] / "shared" / "streams"
 
@@ -82,7 +83,8 @@ def test_the_loop_learns_on_a_real_stream(name: str, text: str, natural: bool, t
     app = simulate(settings, open_stream(settings))
     play(app)
     measured = facts(app, "quality-measured")
-    natural_labels = sum(f.fact.count for f in facts(app, "labels-known"))  # type: ignore[union-attr]
+    known = [f.fact for f in facts(app, "labels-known")]
+    natural_labels = sum(fact.count for fact in known if isinstance(fact, LabelsKnown))
     assert app.tools.state.champion is not None
     assert len(app.tools.state.models) >= 2
     assert app.tools.state.answered_labels > 50
