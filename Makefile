@@ -47,6 +47,6 @@ faults: setup ## thirty kills of a running loop, each followed by a start (about
 	@$(BIN)/python -m tests.faults --kills 30
 
 bench: setup ## every benchmark, one after the other (about ten minutes)
-	@for each in look log training scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@for each in look log training lane scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 .PHONY: help setup lock run test check fix docs faults bench

@@ -110,6 +110,7 @@ def unfinished(end: Account) -> list[str]:
     ended = {run.run for run in end.of(RunEnded)} | {run.run for run in end.of(RunFailed) if run.final}
     settled = {batch.batch for batch in end.of(BatchSettled)}
     trained = [model.pins for model in end.of(ModelTrained)]
+    given_up = _given_up(end)
     alerts = fold(end.facts).alerts
     return [
         *(f"the alert {key} is raised still: {alert.fact}" for key, alert in alerts.items()),
@@ -118,13 +119,18 @@ def unfinished(end: Account) -> list[str]:
         *(f"{batch.batch} is not settled" for batch in end.of(BatchReleased) if batch.batch not in settled),
         *(f"{run.run} failed: {run.detail}" for run in end.of(RunFailed) if run.code != "killed"),
         *(f"{run} is not at its end" for run in sorted(began - ended)),
-        *([f"jobs are ready, running or dead: {end.jobs}"] if any(end.jobs) else []),
+        *([f"jobs are ready, running or dead: {end.jobs}"] if end.jobs != (0, 0, len(given_up)) else []),
         *(
-            [f"{len(end.versions)} model versions on the shelf and {len(trained)} in the log"]
-            if end.versions is not None and sorted(end.versions) != sorted(trained)
-            else []
+            f"the model of {pins} is of no training"
+            for pins in {*(end.versions or ())} - {*trained, *given_up}
         ),
     ]
+
+
+def _given_up(account: Account) -> list[str]:
+    """The pins of the runs whose process was killed so often that they were given up."""
+    runs = {run.run for run in account.of(RunFailed) if run.final and run.code == "killed"}
+    return [str(run.pins.digest()) for run in account.of(RunBegan) if run.run in runs]
 
 
 def _lost(now: Account, before: Account) -> Iterator[str]:
@@ -197,7 +203,7 @@ def _models(now: Account) -> Iterator[str]:
     yield from _twice(Counter(now.finished), "{} has {} finished runs")
     in_log = [model.pins for model in trained]
     yield from (f"the model of {pins} is not on the shelf" for pins in in_log if pins not in now.versions)
-    strays = [pins for pins in now.versions if pins not in in_log]
+    strays = [pins for pins in now.versions if pins not in (*in_log, *_given_up(now))]
     if len(strays) > 1:  # one, of the training that was killed, is adopted by the next start
         yield f"{len(strays)} models on the shelf are of no training: {', '.join(strays)}"
 

@@ -23,4 +23,4 @@ class Played:
 def reading_of(app: App) -> Reading:
     """A loop in memory, to read it."""
     tools = app.tools
-    return Reading(app.settings, tools.store.log, tools.store.items, tools.state, tools.knobs)
+    return Reading(app.settings, tools.store.log, tools.store.items, tools.state, tools.knobs, False)

@@ -74,10 +74,11 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A loop as it stands, for commands that only read."""
+    """A loop as it stands, for commands that only read. `alive`: a process holds it for writing."""
 
     settings: Settings
     log: Log
     items: Items
     state: LoopState
     knobs: KnobState
+    alive: bool

@@ -119,6 +119,7 @@ def driver(app: App) -> VirtualDriver:
 def reading(directory: Path) -> Iterator[Reading]:
     """Open a loop to read it, also beside the process that runs it."""
     from flyball.adapters.sql import open_store
+    from flyball.adapters.sql.lock import held
 
     settings = settings_of(directory)
     store = open_store(located(settings, settings.stores.database), salt=os.urandom, read_only=True)
@@ -129,7 +130,8 @@ def reading(directory: Path) -> Iterator[Reading]:
             state.evolve(recorded)
             if isinstance(recorded.fact, KnobTurned):
                 knobs = knobs.evolve(recorded.fact)
-        yield Reading(settings, store.log, store.items, state, knobs)
+        alive = held(Path(located(settings, settings.stores.database) + ".lock"))
+        yield Reading(settings, store.log, store.items, state, knobs, alive)
     finally:
         store.close()
 

@@ -88,7 +88,7 @@ def _range(low: float | None, high: float | None) -> str:
 
 
 def _readings(loop: Path) -> dict[str, float | None]:
-    if not (loop / "loop.toml").exists():
+    if loop == Path() and not (loop / "loop.toml").exists():
         return {}
     from flyball.bootstrap import reading
     from flyball.core.facts import Looked
@@ -102,7 +102,7 @@ def _readings(loop: Path) -> dict[str, float | None]:
 
 
 def _values(loop: Path) -> dict[str, Any]:
-    if not (loop / "loop.toml").exists():
+    if loop == Path() and not (loop / "loop.toml").exists():
         return {}
     from flyball.bootstrap import reading
 

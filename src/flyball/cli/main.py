@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from flyball import __version__
 from flyball.cli.show import print_line
@@ -36,6 +36,7 @@ DryRun = Annotated[
     bool, Parameter(name="--dry-run", negative="", help="Say what would be done, and do nothing.")
 ]
 HERE = Path()
+AT_LEAST_0, AT_LEAST_1 = validators.Number(gte=0), validators.Number(gte=1)
 
 
 @app.command
@@ -91,7 +92,7 @@ def decisions(
     *,
     loop: Loop = HERE,
     rule: Annotated[str | None, Parameter(help="Of this rule only.")] = None,
-    limit: Annotated[int | None, Parameter(help="The newest so many.")] = None,
+    limit: Annotated[int | None, Parameter(help="The newest so many.", validator=AT_LEAST_1)] = None,
     json: Json = False,
 ) -> int:
     """List what looks concluded, with the numbers that were seen and the reason."""
@@ -106,7 +107,9 @@ def lineage(
     /,
     *,
     loop: Loop = HERE,
-    rows: Annotated[int, Parameter(help="How many labels to list one by one; --json lists all.")] = 10,
+    rows: Annotated[
+        int, Parameter(help="How many labels to list; --json lists all.", validator=AT_LEAST_0)
+    ] = 10,
     json: Json = False,
 ) -> int:
     """Show what a model version came from: snapshot, labels, answers, batches, decisions, rule file."""

@@ -43,7 +43,7 @@ class Progress:
         return (
             f"{moment(self.app.clock.now())}  {number(state.arrived)} items, batch {state.released},"
             f" {state.in_flight()} waiting, {number(state.answered_labels)} labels,"
-            f" model {number(state.champion)}{self._measured()}"
+            f" model {number(state.champion)}{self._measured()}{self._alerted()}"
         )
 
     def screen(self, views: dict[str, LaneView]) -> Group:
@@ -73,6 +73,10 @@ class Progress:
             Text(decision_line(recorded), overflow="ellipsis", no_wrap=True) for recorded in self._decisions
         ]
         return Group(head, Text(), lanes, Text(), Text("the last decisions", "dim"), *said, *alerts)
+
+    def _alerted(self) -> str:
+        alerts = list(self.app.tools.state.alerts.values())
+        return f"  ALERT {alerts[-1].fact.message.splitlines()[0]}" if alerts else ""  # type: ignore[union-attr]
 
     def _measured(self) -> str:
         metrics = self._quality.metrics if self._quality else {}

@@ -95,7 +95,7 @@ def decision(told: dict[str, Any]) -> str:
 
 def _status(read: Reading) -> dict[str, Any]:
     left = read.settings.budget.left(read.state.arrived, read.state.asked)
-    return views.status(read.log, read.state, read.knobs, left, read.state.at)
+    return views.status(read.log, read.state, read.knobs, left, read.alive, read.state.at)
 
 
 def _glance(loop: str, s: dict[str, Any]) -> str:
@@ -159,7 +159,7 @@ def _lineage(found: dict[str, Any]) -> str:
         f"             {labels['held_out']} kept away to compare models on",
         "  answers    "
         + (", ".join(f"{n} by {who}" for who, n in sorted(found["annotators"].items())) or "none"),
-        f"  batches    {len(found['batches'])}: "
+        f"  batches    {len(found['batches'])}, the newest of them: "
         + (
             ", ".join(f"{b['batch']} ({b['items']} by {b['sampler']})" for b in found["batches"][-5:])
             or "none"

@@ -26,6 +26,7 @@ def rollback(loop: Path, version: int | None, because: str, *, json: bool, dry_r
     else:
         verb = "would score" if dry_run else "scores now"
         print_line(f"model {found['champion']} {verb}; before it was model {found['before']}")
+        print_line("a newer model takes over again as soon as it is judged no worse")
     return 0
 
 

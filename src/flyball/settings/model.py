@@ -191,10 +191,10 @@ class TakesSettings:
     train: Seconds = field(default=7200.0, metadata=_is(values.duration, "One training."))
     score: Seconds = field(default=1200.0, metadata=_is(values.duration, "One scoring pass."))
     integrate: Seconds = field(
-        default=60.0, metadata=_is(values.duration, "One pass that settles answers into labels.")
+        default=600.0, metadata=_is(values.duration, "One pass that settles answers into labels.")
     )
-    ingest: Seconds = field(default=0.0, metadata=_is(values.duration, "Taking in what has come."))
-    steer: Seconds = field(default=0.0, metadata=_is(values.duration, "One look at the rules."))
+    ingest: Seconds = field(default=3600.0, metadata=_is(values.duration, "Taking in what has come."))
+    steer: Seconds = field(default=3600.0, metadata=_is(values.duration, "Taking the looks that are due."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,10 @@ class ClockSettings:
     )
     until: str | None = field(
         default=None, metadata=_is(values.end, "When to stop: a date, or a length of time from the start.")
+    )
+    look_every: Seconds | None = field(
+        default=None,
+        metadata=_is(values.lasting, "In a world that is not real, one look, whatever the rule file says."),
     )
     takes: TakesSettings = field(default_factory=TakesSettings, metadata={"section": TakesSettings})
 

@@ -123,7 +123,7 @@ class _Guard:
         if isinstance(error, LeaseLost):
             return
         self.failures += 1
-        pause: Seconds = min(FIRST_REST * 2 ** (self.failures - 1), LONGEST_REST)
+        pause: Seconds = min(FIRST_REST * 2 ** min(self.failures - 1, 10), LONGEST_REST)
         self.until = now + pause
         if isinstance(error, BadStream | BadFile):
             self.why = f"stopped until the loop is started again: {error}"

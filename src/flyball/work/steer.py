@@ -20,7 +20,7 @@ from flyball.core.facts import (
     RulesRefused,
 )
 from flyball.core.gauges import Gauges
-from flyball.core.ids import START, Instant, Position, digest_of
+from flyball.core.ids import START, Instant, Position, Seconds, digest_of
 from flyball.core.knobs import Value
 from flyball.core.rules.conditions import Moment, Side, Sides, read_by
 from flyball.core.rules.history import History
@@ -82,7 +82,7 @@ class Steering:
                 self._use(before)
         self._reload(now)
         assert self.rules is not None
-        self.next_look = now + self.rules.every
+        self.next_look = now + self._every()
         if kept is not None:
             self.next_look = max(now, float(json.loads(kept)["next_look"]))
 
@@ -181,7 +181,7 @@ class Steering:
                 live=live,
             )
             self._write(snapshot, due, facts, memory, now)
-            self.memory, self.next_look = memory, due + rules.every
+            self.memory, self.next_look = memory, due + self._every()
         return sum(isinstance(fact, DecisionMade) for fact in facts)
 
     def _write(
@@ -190,7 +190,7 @@ class Steering:
         assert self.rules is not None
         looked = Looked(due, snapshot.cycle, self.rules.digest, dict(snapshot.values), dict(snapshot.each))
         alerts = [alert for fact in facts for alert in self._alerts(fact)]
-        note = json.dumps({"memory": memory.to_json(), "next_look": due + self.rules.every})
+        note = json.dumps({"memory": memory.to_json(), "next_look": due + self._every()})
         drafts = [Draft(fact) for fact in (looked, *facts, *alerts)]
         self.tools.write(Commit(facts=drafts, notes={NOTE: note}), now)
 
@@ -247,6 +247,13 @@ class Steering:
             self.tools.tell(now, *facts)
         self.tools.clear(now, "rules")
         self._in_force(rules, rules.text, now)
+
+    def _every(self) -> Seconds:
+        """The time between two looks: the rule file's, unless a simulated world has a pace of its own."""
+        clock = self.tools.settings.clock
+        assert self.rules is not None
+        paced = clock.look_every if clock.kind != "real" else None
+        return paced or self.rules.every
 
     def _in_force(self, rules: Ruleset, text: str, now: Instant) -> None:
         self.tools.rule_file = text

@@ -33,7 +33,7 @@ PINNED = ("labels_up_to", "config", "rules", "code", "seed")
 
 
 def status(
-    log: Log, state: LoopState, knobs: KnobState, budget_left: int | None, now: Instant
+    log: Log, state: LoopState, knobs: KnobState, budget_left: int | None, alive: bool, now: Instant
 ) -> dict[str, Any]:
     """The loop at a glance: lanes, queue, labels, models, knobs that differ from their default, alerts."""
     looked = _last(log, "looked")
@@ -41,7 +41,7 @@ def status(
     return {
         "now": now,
         "architecture": knobs.value("loop.architecture", now),
-        "running": _running(log),
+        "running": _running(log, alive),
         "items": state.arrived,
         "batches": {"released": state.released, "open": len(state.open), "settled": state.cycles},
         "queue": state.in_flight(),
@@ -93,7 +93,7 @@ def models(state: LoopState, log: Log) -> list[dict[str, Any]]:
     received: dict[int, str] = {}
     for recorded in log.read(kinds=["model-promoted", "challenger-kept"]):
         match recorded.fact:
-            case ModelPromoted(model=model, proven=proven, because=because):
+            case ModelPromoted(model=model, proven=proven, because=because) if model not in received:
                 received[model] = f"{'proven' if proven else 'unproven'}: {because}"
             case ChallengerKept(model=model, because=because):
                 received[model] = f"not promoted: {because}"
@@ -211,6 +211,10 @@ def _told(recorded: Recorded) -> dict[str, Any]:
                 "values": dict(fact.values),
                 "due": fact.due,
             }
+        case ModelPromoted() as fact if fact.before is not None and fact.model < fact.before:
+            change = {"do": "rollback", "from": fact.before, "to": fact.model}
+            told |= {"rule": "rollback", "verdict": f"by {fact.by}", "live": True}
+            told |= {"because": fact.because, "changes": [change], "values": {}}
         case ModelPromoted() as fact:
             change = {"do": "promote", "from": fact.before, "to": fact.model}
             told |= {"rule": "promotion", "verdict": "proven" if fact.proven else "unproven", "live": True}
@@ -244,11 +248,13 @@ def _told(recorded: Recorded) -> dict[str, Any]:
     return told
 
 
-def _running(log: Log) -> dict[str, Any]:
+def _running(log: Log, alive: bool) -> dict[str, Any]:
     last: Recorded | None = None
     for recorded in log.read(kinds=["loop-started", "loop-stopped"]):
         last = recorded
     match last:
+        case Recorded(fact=LoopStarted(), at=at) if not alive:
+            return {"running": False, "since": at, "because": "its process is gone without a word"}
         case Recorded(fact=LoopStarted(clock=clock), at=at):
             return {"running": True, "since": at, "clock": clock}
         case Recorded(fact=LoopStopped(because=because), at=at):

@@ -24,6 +24,15 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def held(path: Path) -> bool:
+    """Whether the process that took this lock last is alive. To try the lock could keep a writer out."""
+    try:
+        os.kill(int(path.read_text().split()[0]), 0)
+    except (OSError, ValueError, IndexError) as gone:
+        return isinstance(gone, PermissionError)
+    return True
+
+
 class WriterLock:
     """Held from its making until `release`, or until its process is gone in whatever way."""
 
