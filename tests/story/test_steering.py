@@ -104,7 +104,7 @@ def test_a_rollback_is_a_decision_and_the_next_training_goes_on_from_there(tmp_p
     champions = [v.version for v in tools.shelf.versions() if "champion" in v.aliases]
     assert (told["because"], told["changes"]) == (
         "alerts doubled",
-        [{"do": "promote", "from": before, "to": fact.model}],
+        [{"do": "rollback", "from": before, "to": fact.model}],
     )
     assert champions == [fact.model] == [tools.state.champion]
     play(app, 4 * DAY)
