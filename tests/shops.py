@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tests.loops import RULES
+from tests.promises import account_of, broken
 
 from flyball.adapters.stream import open_stream
 from flyball.adapters.toml_file import load
 from flyball.bootstrap import App, simulate
 from flyball.core.sampling.budget import Budget
-
-__all__ = ["BUDGET", "RULES", "shop", "write_shop"]
 
 BUDGET = Budget(share=0.3)
 SETTINGS = """
@@ -43,6 +43,7 @@ seconds_per_item = 120
 [clock]
 kind = "{clock}"
 speed = 20000
+until = "{until}"
 takes = {{ ingest = "10m", train = "20m", score = "5m", integrate = "5m", steer = "0s" }}
 [stores]
 mlflow = "{mlflow}"
@@ -76,13 +77,20 @@ def write_shop(
     clock: str = "virtual",
     mlflow: str = "mlflow",
     prefect: str = "none",
+    until: str = "90d",
 ) -> Path:
     """Write the shop's loop into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
     (shop() if items is None else items).to_csv(directory / "items.csv", index=False)
     (directory / "rules.yaml").write_text(rules)
     written = SETTINGS.format(
-        source=source, learner=learner, architecture=architecture, clock=clock, mlflow=mlflow, prefect=prefect
+        source=source,
+        learner=learner,
+        architecture=architecture,
+        clock=clock,
+        mlflow=mlflow,
+        prefect=prefect,
+        until=until,
     )
     (directory / "loop.toml").write_text(written)
     return directory
@@ -92,3 +100,15 @@ def opened(directory: Path) -> App:
     """The shop's loop in memory."""
     settings = load(directory)
     return simulate(settings, open_stream(settings))
+
+
+def kept(app: App) -> Counter[str]:
+    """How many facts of each kind there are, in a loop that has kept every promise."""
+    account = account_of(app.tools.store)
+    assert broken(account, BUDGET) == []
+    return Counter(recorded.fact.kind for recorded in account.facts)
+
+
+def alerts(app: App) -> dict[str, str]:
+    """What is raised, and what it says."""
+    return {key: str(raised.fact.message) for key, raised in app.tools.state.alerts.items()}  # type: ignore[union-attr]

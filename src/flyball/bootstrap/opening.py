@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,13 +138,19 @@ def reading(directory: Path) -> Iterator[Reading]:
 
 
 def settings_of(directory: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """What `loop.toml` in this directory says, with flags over it. Raises BadUsage, BadFile."""
+    """What `loop.toml` in this directory says, with flags over it. Raises BadUsage, BadFile.
+
+    From then on, Python finds the modules in the directory: the operator's own sources and learners.
+    """
     if not (directory / "loop.toml").is_file():
         raise BadUsage(
             f"{directory} holds no loop.toml; name the loop's directory with --loop,"
             " or make a loop with `flyball init DIRECTORY`"
         )
-    return load(directory.resolve() / "loop.toml", overrides)
+    here = directory.resolve()
+    if str(here) not in sys.path:
+        sys.path.insert(0, str(here))
+    return load(here / "loop.toml", overrides)
 
 
 def located(settings: Settings, store: str) -> str:
