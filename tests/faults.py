@@ -6,6 +6,7 @@ Run as `python -m tests.faults --kills 30` for as long as it takes; exit code 1 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from tests.promises import Account, account_in, broken, rows, unfinished
 
 from flyball.adapters.prefect.environment import database_of
 from flyball.adapters.prefect.runs import LaneRun, lane_intervals
+from flyball.adapters.prefect.server_main import card_of
 from flyball.adapters.project_files import project_files
 from flyball.cli.show import print_line
 from flyball.core.chance import rng
@@ -154,19 +156,19 @@ class Hunt:
     def kill(self, when: Moment) -> bool:
         """Start a process and kill it, and nothing else, at that moment; False where it ended before."""
         process = self._started()
-        began = psutil.Process(process.pid).create_time()
         if not _reached(process, when, self.directory):
             self._judge(f"the end (exit code {process.returncode})", process.returncode)
             return False
         children = psutil.Process(process.pid).children(recursive=True)
         seen = rows(self.directory / "flyball.db", NEWEST) or []
+        served = self._served_since()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         self.kills += 1
         what = f"kill {self.kills}, {when}"
         self._judge(what)
         self._find(what, [f"fact {seq} was read and is lost" for seq in self._lost(seen)])
-        self._find(what, self._runs_left_open(began))
+        self._find(what, self._runs_left_open(served))
         self._find(what, _still_there(self._left))
         self._left = children
         return True
@@ -214,12 +216,18 @@ class Hunt:
         links = self._before.links
         return [seq for seq, hashed in seen if seq > len(links) or links[seq - 1].hash != hashed]
 
-    def _runs_left_open(self, began: float) -> list[str]:
+    def _served_since(self) -> float | None:
+        """When Prefect's server of this life began; one of a life before is gone when it does."""
+        if not self.prefect or not card_of(self.directory).exists():
+            return None
+        return psutil.Process(json.loads(card_of(self.directory).read_text())["pid"]).create_time()
+
+    def _runs_left_open(self, served: float | None) -> list[str]:
         """Prefect's runs from before this life that still seem under way though this life has had runs."""
         runs = self._runs()
-        if not any(run.start > began for run in runs):
+        if served is None or not any(run.start > served for run in runs):
             return []
-        open_ = [run for run in runs if run.start < began and run.state in UNDER_WAY]
+        open_ = [run for run in runs if run.start < served and run.state in UNDER_WAY]
         return [f"the {run.lane} run of {run.start} is left {run.state}" for run in open_]
 
     def _runs(self) -> list[LaneRun]:

@@ -201,11 +201,9 @@ MISTAKES: dict[str, tuple[Spoil, int, list[str]]] = {
 }
 
 
-#: Mistakes that end in a traceback so far.
+#: Refused with a sentence and the right code, though the store has added its tables first.
 OPEN = {
-    "a learner whose module is broken",
     "another program's database",
-    "a directory where the database should be",
 }
 
 

@@ -164,7 +164,7 @@ def test_a_learner_that_throws_is_named_and_people_go_on_with_what_chance_choose
     "sign",
     [
         ".",
-        pytest.param(":", marks=pytest.mark.xfail(strict=True, reason="as loop.toml says, and not so yet")),
+        ":",
     ],
 )
 def test_a_learner_of_ones_own_is_found_beside_loop_toml(sign: str, tmp_path: Path) -> None:

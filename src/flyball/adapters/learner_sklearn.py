@@ -131,11 +131,14 @@ def _failed(name: str, did: str, problem: Exception) -> LearnerFailed:
 
 
 def _imported(name: str) -> Callable[..., Any]:
-    module_name, _, attribute = name.rpartition(".")
+    module_name, _, attribute = name.replace(":", ".").rpartition(".")
     try:
         module = import_module(module_name)
     except (ImportError, ValueError) as problem:
         raise BadUsage(f"the learner `{name}` cannot be imported: {problem}") from problem
+    except Exception as problem:  # the module is the user's own and may fail in any way
+        kind = type(problem).__name__
+        raise BadUsage(f"the learner `{name}` cannot be imported: {kind}: {problem}") from problem
     if not callable(made := getattr(module, attribute, None)):
         near = get_close_matches(attribute, dir(module), n=1)
         hint = f"; did you mean `{module_name}.{near[0]}`?" if near else ""

@@ -23,7 +23,7 @@ def open_learner(name: str, parameters: Mapping[str, Any]) -> Learner:
             raise Unreachable(f"LightGBM cannot be loaded: {problem}; {hint}") from problem
 
         return LightgbmLearner(parameters)
-    if "." in name:
+    if "." in name or ":" in name:
         from flyball.adapters.learner_sklearn import SklearnLearner
 
         return SklearnLearner(name, parameters)

@@ -100,6 +100,10 @@ def _asked(api_url: str, path: str, body: Mapping[str, Any]) -> Any:
             return json.load(reply)
     except urllib.error.HTTPError as problem:
         raise Unreachable(f"Prefect at {api_url} refused `{path}`: {problem}") from problem
+    except ValueError as problem:
+        raise Unreachable(
+            f"Prefect at {api_url} does not answer; something else does: {problem}"
+        ) from problem
     except OSError as problem:
         raise Unreachable(f"Prefect at {api_url} does not answer: {problem}") from problem
 

@@ -27,6 +27,8 @@ def open_store(url_or_path: str | Path, *, salt: Salt, read_only: bool = False) 
     NotFound (to read what is not there), BadUsage (not a store), Unreachable.
     """
     path = _path(url_or_path)
+    if path.is_dir():
+        raise Unreachable(f"{path} is a directory; stores.database in loop.toml names a file.")
     lock = None if read_only else _locked(path)
     database = Database(
         str(path), None if read_only else sqlite.writing(path), sqlite.reading(path), sqlite.fatal
