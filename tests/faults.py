@@ -304,6 +304,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--prefect", action="store_true", help="with the loop's own Prefect server")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     with tempfile.TemporaryDirectory(prefix="flyball-faults-") as directory:
         found = hunt(Path(directory), asked.seed, asked.kills, asked.prefect, print_line)
     print_line(f"{asked.kills} kills, {len(found)} promises broken")

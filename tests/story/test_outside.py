@@ -158,7 +158,9 @@ def test_a_loop_runs_without_prefect_whatever_answers_in_its_place(
     with there() as port:
         loop = write_shop(tmp_path, clock="sped", prefect=f"http://127.0.0.1:{port}/api")
         done = flyball("run", "--loop", loop, "--no-report")
+        told = flyball("status", "--loop", loop)
     assert done.returncode == 0, done.stderr
+    assert f"Prefect at http://127.0.0.1:{port}/api" in told.stdout
     assert f"Prefect at http://127.0.0.1:{port}/api" in done.stdout
     assert "the loop goes on without Prefect" in done.stdout
     assert "Traceback" not in done.stderr

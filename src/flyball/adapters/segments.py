@@ -94,7 +94,7 @@ def parquet(table: Table) -> bytes:
 
 def table_of(content: bytes) -> Table:
     """The table that `parquet` wrote."""
-    read = pq.read_table(io.BytesIO(content), use_threads=False)
+    read = pq.read_table(pa.BufferReader(content))
     return Table({name: _column(read.column(name)) for name in read.column_names})
 
 

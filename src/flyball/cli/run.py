@@ -169,6 +169,8 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
                 live.call = await stack.enter_async_context(through_prefect(app.settings.id, loop, where))
             except Unreachable as error:
                 say(f"{error}\nthe loop goes on without Prefect; its lanes run all the same")
+                message = f"{error}. The loop goes on without it."
+                await asyncio.to_thread(app.tools.alert, app.clock.now(), "prefect", message)
             await warm
         not_yet.release()
         showing = asyncio.create_task(_show(app, live, quiet, say))

@@ -82,3 +82,16 @@ def texts(values: Iterable[str | None]) -> Column:
     column = np.empty(len(listed), dtype=object)
     column[:] = listed
     return column
+
+
+def levels(column: Column) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """The different texts of a column without gaps as they first come, and each row's place among them.
+
+    >>> names, places = levels(texts(["b", "a", "b"]))
+    >>> names, places.tolist()
+    (('b', 'a'), [0, 1, 0])
+    """
+    found: dict[str, int] = {}
+    # A dictionary is several times as fast as sorting texts.
+    places = np.fromiter((found.setdefault(text, len(found)) for text in column), np.int64, len(column))
+    return tuple(found), places

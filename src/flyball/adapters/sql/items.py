@@ -44,7 +44,8 @@ def _labelled() -> sa.Select[Any]:
     )
     query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
     query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
-    return query.order_by(item.c.time, item.c.item_id)
+    # In the order of the index; by time afterwards, which is quicker than to sort whole rows here.
+    return query.order_by(label.c.item_id)
 
 
 _POOL, _LABELLED = _pool(), _labelled()
@@ -67,9 +68,9 @@ class SqlItems:
         """See `ports.Items`."""
         dtypes = (object, np.float64, np.int64, np.int64, object, object, np.int64, object, np.bool_)
         with self._database.read() as connection:
-            *arrived, name, source, seq, batch, reserve = bulk.columns(
-                connection, _LABELLED, {"up_to": int(up_to)}, dtypes
-            )
+            found = bulk.columns(connection, _LABELLED, {"up_to": int(up_to)}, dtypes)
+            order = np.argsort(found[1], kind="stable")
+            *arrived, name, source, seq, batch, reserve = (column[order] for column in found)
             columns = _arrivals(connection, arrived)
         labels = {"label": name, "source": source, "seq": seq, "batch": batch, "reserve": reserve}
         return ItemRows(Table(columns | labels))

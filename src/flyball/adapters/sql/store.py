@@ -74,9 +74,12 @@ def _prepare(database: Database, path: Path, read_only: bool) -> None:
         raise NotFound(f"There is no store at {path}. The first run of the loop makes it.")
     if not sqlite.may_be_one(path):
         raise BadUsage(f"{path} is not a store of Flyball. Name another file.")
-    with database.read() if read_only else database.write() as connection:
-        if revision_of(connection, database.name) == REVISIONS[-1]:
-            return
-        if read_only:
-            raise BadUsage(f"{path} is older than this Flyball. Run its loop once to bring it up to date.")
+    # Read first, in any case: the file of another program is refused as it was found.
+    if path.exists() and path.stat().st_size:
+        with database.read() as connection:
+            if revision_of(connection, database.name) == REVISIONS[-1]:
+                return
+    if read_only:
+        raise BadUsage(f"{path} is older than this Flyball. Run its loop once to bring it up to date.")
+    with database.write() as connection:
         upgrade(connection)
