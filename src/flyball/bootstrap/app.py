@@ -68,7 +68,7 @@ class App:
 
     def close(self) -> None:
         """Free the store and the rule engine."""
-        self.steering.engine.close()
+        self.steering.rulebook.engine.close()
         self.tools.store.close()
 
 

@@ -26,6 +26,7 @@ from flyball.settings import Settings
 from flyball.work import annotate, ingest, integrate, score, train
 from flyball.work.lanes import Lane, failed, guarded
 from flyball.work.measure import Watch
+from flyball.work.rulebook import Rulebook
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
 
@@ -70,14 +71,18 @@ def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
     """Steering with its rule file, engine and gauges, taken up from where the last process left off."""
     catalogue = Catalogue(SIGNALS, KNOBS, ACTIONS)
     path = tools.settings.path(tools.settings.loop.rules)
-    steering = Steering(
+    rulebook = Rulebook(
         tools=tools,
         engine=DurableEngine(),
+        source=lambda: (path.read_bytes(), tools.settings.loop.rules),
+        read=lambda content, name: read_rules(content, name, catalogue)[0],
+    )
+    steering = Steering(
+        tools=tools,
         features=stream.features,
         watch=Watch(_detector(tools.settings.drift.detector)),
         gauges=Gauges(tools.settings.budget),
-        source=lambda: (path.read_bytes(), tools.settings.loop.rules),
-        read=lambda content, name: read_rules(content, name, catalogue)[0],
+        rulebook=rulebook,
     )
     steering.wake(now)
     return steering

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from flyball.core.control import KnobState
 from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import (
     ActionAsked,
@@ -16,26 +14,19 @@ from flyball.core.facts import (
     DecisionMade,
     Fact,
     Looked,
-    RulesLoaded,
-    RulesRefused,
 )
 from flyball.core.gauges import Gauges
-from flyball.core.ids import START, Instant, Position, Seconds, digest_of
-from flyball.core.knobs import Value
-from flyball.core.rules.conditions import Moment, Side, Sides, read_by
-from flyball.core.rules.history import History
-from flyball.core.rules.look import look
-from flyball.core.rules.memory import Memory, carry
-from flyball.core.rules.model import Rule, Ruleset
-from flyball.core.rules.reason import render_because
-from flyball.core.signals import Snapshot
+from flyball.core.ids import START, Instant, Position, Seconds
+from flyball.core.rules.evaluator import Taken
+from flyball.core.rules.memory import Memory
 from flyball.core.table import Feature
-from flyball.errors import BadFile, BadUsage, Unreachable
-from flyball.ports import Commit, Draft, RuleEngine
+from flyball.errors import BadUsage, Unreachable
+from flyball.ports import Commit, Draft
 from flyball.work import measure as measuring
 from flyball.work import promote
 from flyball.work.lanes import Begun, Done
 from flyball.work.measure import Watch
+from flyball.work.rulebook import Rulebook
 from flyball.work.tools import Tools
 
 #: The name of the checkpoint that lets pending, active and resting rules survive a restart.
@@ -48,26 +39,15 @@ JUDGE_AGAIN = 60.0
 
 @dataclass(slots=True)
 class Steering:
-    """What steering keeps from look to look. All of it is rebuilt from the log and one checkpoint.
-
-    `source` gives the rule file's bytes and name as they are now; `read` makes a ruleset of them or
-    raises BadFile.
-    """
+    """What steering keeps from look to look. All of it is rebuilt from the log and one checkpoint."""
 
     tools: Tools
-    engine: RuleEngine
     features: tuple[Feature, ...]
     watch: Watch
     gauges: Gauges
-    source: Callable[[], tuple[bytes, str]]
-    read: Callable[[bytes, str], Ruleset]
-    rules: Ruleset | None = None
-    memory: Memory = field(default_factory=Memory)
-    sides: Sides = field(init=False)
-    history: History = field(init=False)
+    rulebook: Rulebook
     next_look: Instant = float("-inf")
     _heard: Position = START
-    _refused: str = ""
     _judge_again: Instant = float("-inf")
 
     def wake(self, now: Instant) -> None:
@@ -76,12 +56,7 @@ class Steering:
         Without a rule file that can be used, the one that was in force before serves. Raises BadFile.
         """
         kept = self.tools.store.log.note(NOTE)
-        if kept is not None:
-            self.memory = Memory.from_json(json.loads(kept)["memory"])
-            if (before := self._before()) is not None:
-                self._use(before)
-        self._reload(now)
-        assert self.rules is not None
+        self.rulebook.wake(Memory.from_json(json.loads(kept)["memory"]) if kept else None, now)
         self.next_look = now + self._every()
         if kept is not None:
             self.next_look = max(now, float(json.loads(kept)["next_look"]))
@@ -147,9 +122,8 @@ class Steering:
 
     def _look(self, due: Instant, now: Instant) -> int:
         """One look at its own time. Gives the number of decisions."""
-        self._reload(now)
-        tools, rules = self.tools, self.rules
-        assert rules is not None
+        self.rulebook.reload(now)
+        tools, rules = self.tools, self.rulebook.evaluator
         with tools.lock:
             for recorded in tools.store.log.read(self._heard):
                 if recorded.at > due:
@@ -157,41 +131,19 @@ class Steering:
                 self.gauges.observe(recorded)
                 self._heard = recorded.seq
             snapshot = self.gauges.read(tools.knobs, due)
-            self.history.add(snapshot)
-            knobs = _values(tools.knobs, due)
-            readings = self.sides.readings(snapshot, self.history, knobs)
-            truths = self.engine.truths(rules, readings)
-
-            def because(rule: Rule, about: str | None) -> str:
-                return render_because(rule, Moment(snapshot, self.history, knobs, about).value, about)
-
-            def seen(rule: Rule, about: str | None) -> Mapping[str, Side]:
-                return {key: readings.get(key) for key in read_by(rule, rules, about)}
-
             live = tools.knobs.value("loop.architecture", due) == "adaptive"
-            memory, facts = look(
-                self.memory,
-                truths,
-                snapshot,
-                due,
-                rules,
-                tools.knobs,
-                because=because,
-                seen=seen,
-                live=live,
-            )
-            self._write(snapshot, due, facts, memory, now)
-            self.memory, self.next_look = memory, due + self._every()
-        return sum(isinstance(fact, DecisionMade) for fact in facts)
+            taken = rules.look(snapshot, tools.knobs, live=live)
+            self._write(taken, due, now)
+            rules.keep(taken)
+            self.next_look = due + self._every()
+        return sum(isinstance(fact, DecisionMade) for fact in taken.facts)
 
-    def _write(
-        self, snapshot: Snapshot, due: Instant, facts: Sequence[Fact], memory: Memory, now: Instant
-    ) -> None:
-        assert self.rules is not None
-        looked = Looked(due, snapshot.cycle, self.rules.digest, dict(snapshot.values), dict(snapshot.each))
-        alerts = [alert for fact in facts for alert in self._alerts(fact)]
-        note = json.dumps({"memory": memory.to_json(), "next_look": due + self._every()})
-        drafts = [Draft(fact) for fact in (looked, *facts, *alerts)]
+    def _write(self, taken: Taken, due: Instant, now: Instant) -> None:
+        snapshot, rules = taken.snapshot, self.rulebook.evaluator.rules
+        looked = Looked(due, snapshot.cycle, rules.digest, dict(snapshot.values), dict(snapshot.each))
+        alerts = [alert for fact in taken.facts for alert in self._alerts(fact)]
+        note = json.dumps({"memory": taken.memory.to_json(), "next_look": due + self._every()})
+        drafts = [Draft(fact) for fact in (looked, *taken.facts, *alerts)]
         self.tools.write(Commit(facts=drafts, notes={NOTE: note}), now)
 
     def _alerts(self, fact: Fact) -> list[Fact]:
@@ -207,86 +159,8 @@ class Steering:
             case _:
                 return []
 
-    def _reload(self, now: Instant) -> None:
-        """Take the rule file as it is now, if it is whole and new; keep the rules there are if it is not."""
-        tools = self.tools
-        try:
-            content, name = self.source()
-        except OSError as error:
-            problem = f"the rule file {tools.settings.loop.rules} cannot be read: {error.strerror}"
-            if self.rules is None:
-                raise BadUsage(f"{problem}; loop.rules in loop.toml names it") from error
-            tools.alert(now, "rules", f"{problem}. The rules before it stay in force.")
-            return
-        digest = digest_of(content)
-        if self.rules is not None and digest == self.rules.digest:
-            self._refused = ""
-            tools.clear(now, "rules")
-            self._in_force(self.rules, content.decode(), now)
-            return
-        if digest == self._refused:
-            return
-        try:
-            rules = self.read(content, name)
-        except BadFile as error:
-            if self.rules is None:
-                raise
-            self._refused = digest
-            told = tuple(str(problem) for problem in error.problems)
-            tools.tell(now, RulesRefused(digest, name, told))
-            count = f"{len(told)} mistake{'s' * (len(told) > 1)}"
-            tools.alert(now, "rules", f"{name} has {count}; the rules before it stay in force. {told[0]}")
-            return
-        self._take(rules, now)
-
-    def _take(self, rules: Ruleset, now: Instant) -> None:
-        self.memory, facts = carry(self.memory, self.rules, rules)
-        self._refused = ""
-        self._use(rules)
-        if facts:
-            self.tools.tell(now, *facts)
-        self.tools.clear(now, "rules")
-        self._in_force(rules, rules.text, now)
-
     def _every(self) -> Seconds:
         """The time between two looks: the rule file's, unless a simulated world has a pace of its own."""
         clock = self.tools.settings.clock
-        assert self.rules is not None
         paced = clock.look_every if clock.kind != "real" else None
-        return paced or self.rules.every
-
-    def _in_force(self, rules: Ruleset, text: str, now: Instant) -> None:
-        self.tools.rule_file = text
-        if self.tools.state.rules != rules.digest:
-            self.tools.tell(now, RulesLoaded(rules.digest, rules.name, rules.text))
-
-    def _before(self) -> Ruleset | None:
-        """The rules that were in force when the last process ended."""
-        last = None
-        for recorded in self.tools.store.log.read(kinds=["rules-loaded"]):
-            last = recorded.fact
-        if not isinstance(last, RulesLoaded):
-            return None
-        try:
-            return self.read(last.text.encode(), last.name)
-        except BadFile:  # this Flyball reads it no more: the file there is must serve
-            return None
-
-    def _use(self, rules: Ruleset) -> None:
-        """Let these rules be the ones that look, with as much of the past as they look back at."""
-        self.rules, self.sides, self.history = rules, Sides.of(rules), History(rules)
-        reach = self.history.reach
-        looks = [r.fact for r in self.tools.store.log.read(kinds=["looked"]) if isinstance(r.fact, Looked)]
-        if not looks:
-            return
-        since, cycle = looks[-1].due - reach.seconds - rules.every, looks[-1].cycle - reach.cycles - 1
-        for fact in looks:
-            if fact.due >= since or fact.cycle >= cycle:
-                self.history.add(Snapshot(fact.due, fact.cycle, fact.values, fact.each))
-
-
-def _values(knobs: KnobState, now: Instant) -> dict[str, Value]:
-    """Every knob in force, those of one annotator as knob@annotator."""
-    values = {name: knobs.value(name, now) for name, knob in knobs.catalogue.items() if knob.per is None}
-    own = [target for target in knobs.turned if target.about is not None]
-    return values | {str(target): knobs.value(target.knob, now, target.about) for target in own}
+        return paced or self.rulebook.evaluator.rules.every
