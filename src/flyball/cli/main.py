@@ -11,9 +11,11 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter, validators
+from cyclopts import App, Parameter
 
 from flyball import __version__
+from flyball.cli.options import AT_LEAST_0, AT_LEAST_1, HERE, DryRun, Json, Loop
+from flyball.cli.rules_app import rules
 from flyball.cli.show import print_line
 from flyball.errors import FlyballError
 
@@ -24,19 +26,10 @@ app = App(
     result_action="return_value",
 )
 model = App(name="model", help="Model versions: list them, roll back.")
-rules = App(name="rules", help="Rule files: check them.")
 knobs = App(name="knobs", help="What rules and people may turn.")
 signals = App(name="signals", help="What rules may read.")
 for group in (model, rules, knobs, signals):
     app.command(group)
-
-Loop = Annotated[Path, Parameter(name="--loop", help="The loop's directory.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.")]
-DryRun = Annotated[
-    bool, Parameter(name="--dry-run", negative="", help="Say what would be done, and do nothing.")
-]
-HERE = Path()
-AT_LEAST_0, AT_LEAST_1 = validators.Number(gte=0), validators.Number(gte=1)
 
 
 @app.command
@@ -153,21 +146,6 @@ def model_rollback(
     from flyball.cli import write as command
 
     return command.rollback(loop, version, because, json=json, dry_run=dry_run)
-
-
-@rules.command(name="check")
-def rules_check(
-    files: Annotated[list[Path] | None, Parameter(help="Rule files; the loop's own without any.")] = None,
-    /,
-    *,
-    loop: Loop = HERE,
-    format: Annotated[Literal["full", "json", "github"], Parameter(help="How to print.")] = "full",
-    json: Json = False,
-) -> int:
-    """Check rule files: every mistake at once, each with its place and what was meant."""
-    from flyball.cli import rules as command
-
-    return command.check(files or [command.file_of(loop)], format="json" if json else format)
 
 
 @knobs.command(name="ls")
