@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -246,6 +248,30 @@ assert shelf.get(1) == here.TRAINED.content
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_store_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+    """MLflow cannot go on with a database whose making was interrupted: it has another name until then."""
+    store = tmp_path / "mlflow"
+    script = f"import test_shelf_mlflow as here; here.open_shelf({str(store)!r}).versions()"
+    making = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
+    half_made = store / ".new-mlflow.db"
+    while making.poll() is None and not tables_in(half_made):
+        pass
+    making.kill()
+    making.wait()
+    assert tables_in(half_made), "it was to be killed half-way"
+    assert not (store / "mlflow.db").exists()
+    assert open_shelf(store).put(TRAINED).version == 1
+
+
+def tables_in(database: Path) -> int:
+    if not database.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as link, suppress(sqlite3.Error):
+        (count,) = link.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return int(count)
+    return 0
 
 
 def test_the_shelf_is_imported_without_mlflow() -> None:

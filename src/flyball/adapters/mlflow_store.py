@@ -53,12 +53,14 @@ class MlflowStore:
         """The client of this store and no other. The first time takes seconds. Raises Unreachable."""
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self._knock()
         from mlflow import MlflowClient
 
         # A new database is migrated with a line of log for each of dozens of steps.
         for name in ("alembic", "mlflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        if self._directory is not None:
+            _found(self._directory / "mlflow.db", str(self._artifacts))
+        self._knock()
         return MlflowClient(self.uri, self.uri)
 
     @cached_property
@@ -94,8 +96,6 @@ class MlflowStore:
             return
         import sqlalchemy
 
-        if self._directory is not None:
-            self._directory.mkdir(parents=True, exist_ok=True)
         patience = {"connect_timeout": 5} if self.uri.startswith("postgresql") else {}
         engine = sqlalchemy.create_engine(self.uri, connect_args=patience)
         try:
@@ -121,6 +121,21 @@ def _shown(uri: str) -> str:
     """A URI without its password."""
     scheme, _, rest = uri.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _found(database: Path, artifacts: str) -> None:
+    """Let a new database appear whole: where a process dies in MLflow's own steps, they never go on."""
+    if database.exists() and database.stat().st_size:
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    database.parent.mkdir(parents=True, exist_ok=True)
+    new = database.with_name(".new-mlflow.db")
+    for ending in ("", "-journal", "-wal", "-shm"):
+        new.with_name(new.name + ending).unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{new}", artifacts)  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+    new.replace(database)
 
 
 def _moved(database: Path, before: str, now: str) -> None:
