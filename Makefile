@@ -35,6 +35,7 @@ check: setup ## format, lint, types, imports and the fast tests: before every pu
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/flyball rules test --fail-under 90 rules/*.yaml
 	@$(BIN)/pytest -q -n 2 -m "not slow"
 
 fix: setup ## format, and mend what the linter can mend
@@ -46,7 +47,13 @@ docs: setup ## make the reference pages anew from the catalogues
 faults: setup ## thirty kills of a running loop, each followed by a start (about ten minutes)
 	@$(BIN)/python -m tests.faults --kills 30
 
-bench: setup ## every benchmark, one after the other (about ten minutes)
-	@for each in look log training lane scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+tampering: setup ## ten thousand tamperings with a log's file, each of which must be found (about ten minutes)
+	@$(BIN)/python -m tests.tampering --count 10000
 
-.PHONY: help setup lock run test check fix docs faults bench
+oracle: setup ## random rule files against random readings, in both engines (about two minutes)
+	@$(BIN)/python -m tests.rules_oracle --files 1000 --snapshots 100
+
+bench: setup ## every benchmark, one after the other (about ten minutes)
+	@for each in look rules replay log log_postgresql verify training lane scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+.PHONY: help setup lock run test check fix docs faults tampering oracle bench

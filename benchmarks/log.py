@@ -68,7 +68,7 @@ def measure(place: Path, events: int, batch: int, rounds: int) -> dict[str, Any]
     bulks: list[Timing] = []
     for number in range(rounds):
         starts = range(number * events, (number + 1) * events, batch)
-        commits = (_commit(range(start, start + batch)) for start in starts)
+        commits = (commit_of(range(start, start + batch)) for start in starts)
         ours.append(_timed(lambda commit: store.log.append(commit, 1.8e9), commits))
         loops.append(_timed(bare.loop, (bare.facts(batch) for _ in starts)))
         bulks.append(_timed(bare.bulk, (bare.rows(batch) for _ in starts)))
@@ -147,7 +147,8 @@ def _best(rounds: Sequence[Timing], events: int) -> float:
     return max(events / sum(timing.seconds) for timing in rounds)
 
 
-def _commit(numbers: range) -> Commit:
+def commit_of(numbers: range) -> Commit:
+    """Answers with these numbers, each with its job."""
     drafts = [
         Draft(
             AnswerGiven(
@@ -177,7 +178,7 @@ def _reading(store: Store) -> tuple[float, float]:
 
 
 def _fill(store: Store, batch: int) -> None:
-    store.log.append(_commit(range(batch)), 1.8e9)
+    store.log.append(commit_of(range(batch)), 1.8e9)
     store.close()
 
 

@@ -1,7 +1,8 @@
-"""Stores to test: one in memory, one on SQLite, and short words for what is written to them."""
+"""Stores to test: in memory, on SQLite, on PostgreSQL; and short words for what is written to them."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
+from tests.postgres import a_loop, fresh_postgres
 
 from flyball.adapters.commits import Salt
 from flyball.adapters.memory_store import memory_store
@@ -18,7 +21,7 @@ from flyball.core.facts import AnswerGiven, BatchReleased, ItemsArrived, LabelSe
 from flyball.core.ids import AnnotatorId, BatchId, Digest, ItemId, Position
 from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Receipt, Store
 
-KINDS = ("memory", "sqlite")
+KINDS = ("memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow))
 SEGMENT = Digest("5e" * 32)
 
 
@@ -30,11 +33,15 @@ def chance(seed: int = 0) -> Salt:
 @contextmanager
 def opened(kind: str, directory: Path) -> Iterator[Store]:
     """An empty store of that kind."""
-    store = memory_store(chance()) if kind == "memory" else fresh_sqlite(directory / "loop.db")
-    try:
+    with contextlib.ExitStack() as stack:
+        if kind == "memory":
+            store = memory_store(chance())
+        elif kind == "sqlite":
+            store = fresh_sqlite(directory / "loop.db")
+        else:
+            store = fresh_postgres(chance(), stack.enter_context(a_loop()))
+        stack.callback(store.close)
         yield store
-    finally:
-        store.close()
 
 
 def fresh_sqlite(path: Path) -> Store:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+#: So much of a line is shown.
+_LINE = 110
 
 
 class FlyballError(Exception):
@@ -33,11 +37,32 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        head = f"{place}: {self.code}: {self.message}" if place else f"{self.code}: {self.message}"
+        head = f"{place}: {self.code} {self.message}" if place else f"{self.code} {self.message}"
         if not self.source.strip():
             return head
-        lead = self.source[: max(0, self.column - 1)].expandtabs(1)
-        return f"{head}\n    {self.source.rstrip()}\n    {' ' * len(lead)}{'^' * max(1, self.width)}"
+        line, before = self.excerpt()
+        marked = line[before : before + max(1, self.width)] or " "
+        return f"{head}\n    {line}\n    {' ' * _columns(line[:before])}{'^' * _columns(marked)}"
+
+    def excerpt(self) -> tuple[str, int]:
+        """The line, or as much of a long one as a terminal shows, and how much stands before the place.
+
+        What would not be printed as itself stands as one replacement character.
+        """
+        before = max(0, self.column - 1)
+        first = 0 if before + self.width <= _LINE else max(0, before - _LINE // 3)
+        line = self.source.rstrip()[first : first + _LINE]
+        shown = "".join(each if each.isprintable() else " " if each == "\t" else "\ufffd" for each in line)
+        lead, rest = "… " if first else "", " …" if first + _LINE < len(self.source.rstrip()) else ""
+        return f"{lead}{shown}{rest}", len(lead) + min(before - first, len(shown))
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )
 
 
 class BadFile(FlyballError):

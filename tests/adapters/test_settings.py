@@ -143,7 +143,7 @@ def test_a_problem_shows_the_line_and_points_at_the_key() -> None:
     with pytest.raises(BadFile) as refused:
         from_text('id = "x"\n[stream]\nsource = "x.csv"\n  untit = 3\ntime = "t"\n')
     assert str(refused.value).splitlines() == [
-        "loop.toml:4:3: L102: unknown key `stream.untit`; did you mean `unit`?",
+        "loop.toml:4:3: L102 unknown key `stream.untit`; did you mean `unit`?",
         "      untit = 3",
         "      ^^^^^",
     ]
@@ -180,7 +180,7 @@ def test_what_is_not_toml_is_told_with_its_line(text: str, line: int, says: str)
 
 
 def test_a_file_that_is_not_text_is_told_so() -> None:
-    with pytest.raises(BadFile, match=r"loop\.toml:2:1: L101: this line is not UTF-8"):
+    with pytest.raises(BadFile, match=r"loop\.toml:2:1: L101 this line is not UTF-8"):
         parse(b'id = "a"\nname = "\xff"\n')
 
 

@@ -1,20 +1,24 @@
-"""Whatever is done to them, the store in memory and the one on SQLite cannot be told apart."""
+"""Whatever is done to them, the stores in memory, on SQLite and on PostgreSQL cannot be told apart."""
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.postgres import a_loop, fresh_postgres
 from tests.stores import answer, arrivals, chance, fresh_sqlite, ids, known, released, settled
 
 from flyball.adapters.memory_store import memory_store
 from flyball.core.chain import verify
-from flyball.core.facts import AlertCleared, Fact
+from flyball.core.facts import AlertCleared, BodyErased, Fact, Recorded
 from flyball.core.ids import Position
 from flyball.errors import FlyballError
 from flyball.ports import Commit, Draft, ItemRows, Job, NewJob, Store
@@ -34,23 +38,28 @@ class Alike(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
-        self.memory = memory_store(chance())
-        self.sqlite = fresh_sqlite(Path(self.directory.name) / "loop.db")
+        self.loops = contextlib.ExitStack()
+        self.stores = self.opened()
         self.now = 100.0
-        self.held: list[tuple[Job, Job]] = []
+        self.held: list[tuple[Job, ...]] = []
+
+    def opened(self) -> tuple[Store, ...]:
+        return (memory_store(chance()), fresh_sqlite(Path(self.directory.name) / "loop.db"))
 
     def teardown(self) -> None:
-        self.sqlite.close()
+        for store in self.stores:
+            store.close()
+        self.loops.close()
         self.directory.cleanup()
 
     def both(self, step: Callable[[Store], Any]) -> Any:
         came = []
-        for store in (self.memory, self.sqlite):
+        for store in self.stores:
             try:
                 came.append(step(store))
             except FlyballError as error:
                 came.append((type(error), str(error)))
-        assert came[0] == came[1]
+        assert all(other == came[0] for other in came[1:])
         return came[0]
 
     def write(self, commit: Commit) -> None:
@@ -97,9 +106,9 @@ class Alike(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3), lease=st.sampled_from([10.0, 60.0]))
     def jobs_are_claimed(self, limit: int, lease: float) -> None:
-        pair = [store.jobs.claim("merge", self.now, limit, lease) for store in (self.memory, self.sqlite)]
-        assert [plain(job) for job in pair[0]] == [plain(job) for job in pair[1]]
-        self.held.extend(zip(*pair, strict=True))
+        claimed = [store.jobs.claim("merge", self.now, limit, lease) for store in self.stores]
+        assert all(list(map(plain, other)) == list(map(plain, claimed[0])) for other in claimed[1:])
+        self.held.extend(zip(*claimed, strict=True))
 
     @rule(again=st.booleans(), oldest=st.booleans())
     def a_job_fails(self, again: bool, oldest: bool) -> None:
@@ -108,12 +117,39 @@ class Alike(RuleBasedStateMachine):
             later = self.now + 20.0 if again else None
             self.both(lambda store: store.jobs.fail(self.of(store, pair), "code", "why", self.now, later))
 
+    @rule(drop=st.booleans())
+    def a_dead_letter_is_resolved(self, drop: bool) -> None:
+        letters = {id(store): store.jobs.letters("merge") for store in self.stores}
+        told = [[replace(each, job=0) for each in those] for those in letters.values()]
+        assert all(other == told[0] for other in told)
+        if told[0]:
+            self.both(
+                lambda store: store.log.append(
+                    Commit(
+                        [Draft(AlertCleared("resolved"))],
+                        requeued=[] if drop else letters[id(store)][:1],
+                        dropped=letters[id(store)][:1] if drop else [],
+                    ),
+                    self.now,
+                )
+            )
+
+    @rule(place=st.integers(0, 20), whole=st.booleans())
+    def a_fact_is_erased(self, place: int, whole: bool) -> None:
+        kinds = ["answer-given", "label-settled"]
+        there: list[Recorded] = self.both(lambda store: list(store.log.read(kinds=kinds)))
+        if there:
+            chosen = there[place % len(there)]
+            record = BodyErased((chosen.seq,), "item", "me", "case 7")
+            items = ids(chosen.fact.item) if whole else ()  # type: ignore[union-attr]
+            self.both(lambda store: store.evidence.erase([chosen.seq], items, record, self.now))
+
     @rule(everyone=st.booleans())
     def leases_run_out(self, everyone: bool) -> None:
         self.both(lambda store: store.jobs.recover(self.now, everyone))
 
-    def of(self, store: Store, pair: tuple[Job, Job]) -> Job:
-        return pair[store is self.sqlite]
+    def of(self, store: Store, held: tuple[Job, ...]) -> Job:
+        return held[[each is store for each in self.stores].index(True)]
 
     @invariant()
     def they_say_the_same(self) -> None:
@@ -141,6 +177,13 @@ def columns(rows: ItemRows) -> dict[str, list[Any]]:
     return {name: column.tolist() for name, column in rows.table.columns.items()}
 
 
+class AlikeOnPostgres(Alike):
+    """The same, with PostgreSQL beside them."""
+
+    def opened(self) -> tuple[Store, ...]:
+        return (*super().opened(), fresh_postgres(chance(), self.loops.enter_context(a_loop())))
+
+
 TestAlike = Alike.TestCase
 TestAlike.settings = settings(
     max_examples=8,
@@ -149,3 +192,5 @@ TestAlike.settings = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestAlikeOnPostgres = pytest.mark.slow(AlikeOnPostgres.TestCase)
+TestAlikeOnPostgres.settings = TestAlike.settings

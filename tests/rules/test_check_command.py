@@ -56,7 +56,7 @@ def test_it_points_at_the_mistake_and_names_the_likely_word(
 ) -> None:
     check([written / "bad.yaml"])
     assert capsys.readouterr().out == (
-        f"{written}/bad.yaml:4:9: R101: unknown signal `queue.dept`; did you mean `queue.depth`?\n"
+        f"{written}/bad.yaml:4:9: R101 unknown signal `queue.dept`; did you mean `queue.depth`?\n"
         "      deep: queue.dept > 200\n"
         "            ^^^^^^^^^^\n"
         "\n"

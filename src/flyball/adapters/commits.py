@@ -9,8 +9,8 @@ from flyball.core.chain import SALT_BYTES, Head, Link, instant, key_of, micros, 
 from flyball.core.facts import ItemsArrived, LabelsKnown, Recorded, body_of
 from flyball.core.ids import START, Digest, Instant, Position, canonical
 from flyball.core.project import Change, changes
-from flyball.errors import Conflict, LeaseLost
-from flyball.ports import Commit, Contested, Draft, Job, NewJob, Receipt
+from flyball.errors import Conflict, LeaseLost, NotFound
+from flyball.ports import Commit, Contested, Draft, Job, Letter, NewJob, Receipt
 
 #: Where salts come from: so many bytes of chance, as `os.urandom` gives them.
 Salt = Callable[[int], bytes]
@@ -95,7 +95,11 @@ def plan(
         facts.append(Recorded(link.seq, receipts[-1].at, each.draft.fact))
         if each.key is not None:
             stands[each.key] = link
-    jobs = tuple((job, receipts[job.of].seq) for job in commit.jobs if receipts[job.of].new)
+    jobs = tuple(
+        (job, receipts[job.of].seq if job.cause is None else job.cause)
+        for job in commit.jobs
+        if receipts[job.of].new
+    )
     return Plan(tuple(receipts), tuple(links), tuple(facts), jobs, _changes(commit, facts))
 
 
@@ -109,6 +113,14 @@ def not_held(job: Job) -> LeaseLost:
     return LeaseLost(
         f"job {job.job} ({job.kind} of {job.lock}) is not held by attempt {job.attempt} any more:"
         " another worker took it over, or it is done. This result is dropped."
+    )
+
+
+def not_there(letter: Letter) -> NotFound:
+    """What is said of a dead letter that somebody else has dealt with."""
+    return NotFound(
+        f"the dead letter about fact {letter.fact} is not there any more: it was requeued or dropped."
+        " `flyball dlq ls` lists those that are."
     )
 
 

@@ -17,7 +17,8 @@ from flyball.errors import FlyballError, Unreachable
 
 #: Longer paths do not fit into a socket's address.
 LONGEST_PATH = 100
-LONGEST_LINE = 1 << 20
+#: A rule file of the largest size, with every letter of it escaped.
+LONGEST_LINE = 1 << 23
 
 Handle = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 

@@ -121,6 +121,14 @@ class MemoryItems:
                 case Labelled():
                     self._label(change)
 
+    def forget(self, items: Iterable[ItemId], facts: frozenset[Position]) -> None:
+        """Drop all labels of these items, and those that these facts settled."""
+        for index in self._labels.forget({self._index.get(item, -2) for item in items}, facts):
+            rows = np.flatnonzero(self._labels.index.all == index)
+            self._label_row.all[index] = rows[-1] if len(rows) else -1
+        for item in items:
+            self._labels.awaited.pop(item, None)
+
     def _arrive(self, change: Arrived, at: float) -> None:
         first, count = len(self._index), len(change.items)
         self._index.update(zip(change.items, range(first, first + count), strict=True))
@@ -215,6 +223,14 @@ class _Labels:
             if index < 0:
                 self.awaited.setdefault(item, []).append(row)
         return rows
+
+    def forget(self, indices: set[int], facts: frozenset[Position]) -> set[int]:
+        """Take the labels of items and facts out; gives the items whose label may be another now."""
+        gone = np.isin(self.index.all, list(indices)) | np.isin(self.seq.all, list(facts))
+        changed = {int(index) for index in self.index.all[gone] if index >= 0}
+        self.index.all[gone] = -1
+        self.label.all[gone] = None
+        return changed
 
     def came(self, item: ItemId, index: int) -> int:
         rows = self.awaited.pop(item)

@@ -7,13 +7,13 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flyball.adapters.commits import Clash, Plan, Salt, in_order, not_held, plan, written
+from flyball.adapters.commits import Clash, Plan, Salt, in_order, not_held, not_there, plan, written
 from flyball.adapters.memory_items import MemoryItems
-from flyball.core.chain import Head, Link, instant
-from flyball.core.facts import AnswerGiven, Recorded, body_of
+from flyball.core.chain import Head, Link, instant, key_of
+from flyball.core.facts import AlertCleared, AnswerGiven, BodyErased, Recorded, body_of
 from flyball.core.ids import START, Digest, Instant, ItemId, Position, Seconds, canonical
 from flyball.core.project import asked, checked
-from flyball.ports import Commit, Contested, Job, Receipt, Store, Waiting
+from flyball.ports import Commit, Contested, Draft, Job, Letter, Receipt, Store, Waiting
 
 
 def memory_store(salt: Salt) -> Store:
@@ -50,11 +50,13 @@ class MemoryLog:
                 self._contested.setdefault(about, each)
             raise clash.conflict() from None
         self._jobs.refuse_lost(commit.done)
+        self._jobs.refuse_gone((*commit.requeued, *commit.dropped))
         changes = checked(planned.changes, self.items.standing(asked(planned.changes)))
         self._keep(planned)
         if planned.facts:
             self.items.apply(changes, planned.facts[0].at)
         self._jobs.finish(commit.done)
+        self._jobs.resolve(commit.requeued, commit.dropped, now)
         for job, seq in planned.jobs:
             self._jobs.add(job.kind, job.lock, self._facts[seq - 1], job.run_at, now)
         self._notes.update(commit.notes)
@@ -64,7 +66,7 @@ class MemoryLog:
         self, after: Position = START, kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
         """See `ports.Log`."""
-        seqs = self._seqs(after, kinds)
+        seqs = (seq for seq in self._seqs(after, kinds) if self._links[seq - 1].salt is not None)
         for count, seq in enumerate(seqs):
             if count == limit:
                 return
@@ -79,9 +81,34 @@ class MemoryLog:
         """See `ports.Log`."""
         return self._notes.get(name)
 
-    def links(self, after: Position = START) -> Iterator[Link]:
+    def links(self, after: Position = START, bodies: bool = True) -> Iterator[Link]:
         """See `ports.Evidence`."""
-        return (self._link(Position(seq)) for seq in range(after + 1, len(self._links) + 1))
+        seqs = map(Position, range(after + 1, len(self._links) + 1))
+        if bodies:
+            return map(self._link, seqs)
+        return (self._links[seq - 1]._replace(salt=None, raw=None) for seq in seqs)
+
+    def erase(
+        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+    ) -> Receipt:
+        """See `ports.Evidence`."""
+        (receipt,) = self.append(Commit([Draft(record)]), now)
+        keys = {self._links[seq - 1].key for seq in facts}
+        for seq in facts:
+            link = self._links[seq - 1]
+            self._links[seq - 1] = link._replace(salt=None, raw=None, event_id=None)
+            # Its place stays; what it said is nowhere.
+            self._facts[seq - 1] = Recorded(seq, instant(link.at), AlertCleared("erased"))
+        self._contested = {
+            about: each for about, each in self._contested.items() if key_of(*about[:2]) not in keys
+        }
+        self._jobs.forget(frozenset(facts))
+        self.items.forget(items, frozenset(facts))
+        return receipt
+
+    def sweep(self) -> bool:
+        """See `ports.Evidence`."""
+        return True
 
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""
@@ -94,7 +121,10 @@ class MemoryLog:
         return Head(last.seq, last.at, last.hash)
 
     def _link(self, seq: Position) -> Link:
-        return self._links[seq - 1]._replace(body=canonical(body_of(self._facts[seq - 1].fact)))
+        link = self._links[seq - 1]
+        if link.salt is None:
+            return link
+        return link._replace(body=canonical(body_of(self._facts[seq - 1].fact)))
 
     def _seqs(self, after: Position, kinds: Sequence[str] | None) -> Iterable[Position]:
         if kinds is None:
@@ -114,7 +144,8 @@ class MemoryLog:
                 self._answers_to.setdefault(recorded.fact.item, []).append(link.seq)
 
     def _answers(self, item: ItemId) -> tuple[Recorded, ...]:
-        return tuple(self._facts[seq - 1] for seq in self._answers_to.get(item, []))
+        seqs = self._answers_to.get(item, [])
+        return tuple(self._facts[seq - 1] for seq in seqs if self._links[seq - 1].salt is not None)
 
 
 @dataclass(slots=True)
@@ -129,6 +160,7 @@ class _Row:
     asked_at: Instant
     attempts: int = 0
     lease_until: Instant = 0.0
+    first_at: Instant | None = None
 
 
 class MemoryJobs:
@@ -139,7 +171,8 @@ class MemoryJobs:
         #: By kind, in order of their number.
         self._ready: dict[str, list[_Row]] = {}
         self._running: dict[int, _Row] = {}
-        self._dead: dict[str, int] = {}
+        #: By the numbers of their jobs.
+        self._dead: dict[int, tuple[_Row, Letter]] = {}
 
     def claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
         """See `ports.Jobs`."""
@@ -158,6 +191,7 @@ class MemoryJobs:
         for row in taken:
             row.attempts += 1
             row.lease_until = now + lease
+            row.first_at = now if row.first_at is None else row.first_at
             self._running[row.job] = row
         return [Job(row.job, kind, row.lock, row.cause, row.attempts, _token(row)) for row in taken]
 
@@ -166,7 +200,10 @@ class MemoryJobs:
         self.refuse_lost([job])
         row = self._running.pop(job.job)
         if again_at is None:
-            self._dead[row.kind] = self._dead.get(row.kind, 0) + 1
+            first_at = now if row.first_at is None else row.first_at
+            seq = row.cause.seq
+            letter = Letter(row.job, row.kind, row.lock, seq, code, detail, row.attempts, first_at, now)
+            self._dead[row.job] = (row, letter)
         else:
             row.run_at = again_at
             self._give_back(row)
@@ -176,7 +213,11 @@ class MemoryJobs:
         ready = self._ready.get(kind, [])
         running = sum(row.kind == kind for row in self._running.values())
         oldest = min((max(row.run_at, row.asked_at) for row in ready), default=None)
-        return Waiting(len(ready), running, self._dead.get(kind, 0), oldest)
+        return Waiting(len(ready), running, len(self.letters(kind)), oldest)
+
+    def letters(self, kind: str) -> list[Letter]:
+        """See `ports.Jobs`."""
+        return [letter for _, (row, letter) in sorted(self._dead.items()) if row.kind == kind]
 
     def recover(self, now: Instant, everyone: bool = False) -> int:
         """See `ports.Jobs`."""
@@ -203,6 +244,29 @@ class MemoryJobs:
         """Jobs that are held are done."""
         for job in jobs:
             self._running.pop(job.job, None)
+
+    def refuse_gone(self, letters: Iterable[Letter]) -> None:
+        """Raise NotFound for a dead letter that is not there."""
+        for letter in letters:
+            if letter.job not in self._dead:
+                raise not_there(letter)
+
+    def resolve(self, requeued: Iterable[Letter], dropped: Iterable[Letter], now: Instant) -> None:
+        """Dead letters wait again, or are gone for good."""
+        for letter in requeued:
+            row, _ = self._dead.pop(letter.job)
+            row.run_at = now
+            self._give_back(row)
+        for letter in dropped:
+            del self._dead[letter.job]
+
+    def forget(self, facts: frozenset[Position]) -> None:
+        """Nothing is left to do about facts that were erased."""
+        self._ready = {
+            kind: [row for row in rows if row.cause.seq not in facts] for kind, rows in self._ready.items()
+        }
+        self._running = {job: row for job, row in self._running.items() if row.cause.seq not in facts}
+        self._dead = {job: each for job, each in self._dead.items() if each[1].fact not in facts}
 
     def _give_back(self, row: _Row) -> None:
         bisect.insort(self._ready.setdefault(row.kind, []), row, key=lambda each: each.job)

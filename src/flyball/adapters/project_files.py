@@ -14,6 +14,7 @@ def project_files(project: str) -> dict[str, bytes]:
     if not root.is_dir():  # run from a checkout
         root = package.parent.parent
     found = {"loop.toml": package / "projects" / project / "loop.toml", "prefect.yaml": root / "prefect.yaml"}
-    for folder, pattern in (("flows", "*.py"), ("rules", "*.yaml"), ("rules", "README.md")):
+    copied = (("flows", "*.py"), ("rules", "*.yaml"), ("rules", "README.md"), ("rules/tests", "*.yaml"))
+    for folder, pattern in copied:
         found |= {f"{folder}/{path.name}": path for path in sorted((root / folder).glob(pattern))}
     return {name: path.read_bytes() for name, path in found.items()}

@@ -21,7 +21,7 @@ MOST_PARTS = 60_000
 DEEPEST = 20
 
 #: The line breaks of YAML; a few that Python's splitlines knows are none.
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 def read(content: bytes, name: str, catalogue: Catalogue) -> tuple[Ruleset, tuple[Problem, ...]]:
@@ -30,6 +30,12 @@ def read(content: bytes, name: str, catalogue: Catalogue) -> tuple[Ruleset, tupl
     Raises BadFile with every mistake. No value is typed by YAML: `off`, `no` and `12:30` stay what
     was written, and no object is ever made from a tag.
     """
+    text, source, root = parsed(content, name)
+    return read_ruleset(Document(digest_of(content), name, text, root), source, catalogue)
+
+
+def parsed(content: bytes, name: str) -> tuple[str, Source, Marked]:
+    """A file's text, its lines, and the tree of its parts with their places. Raises BadFile."""
     if len(content) > LARGEST:
         raise BadFile([Problem("R001", f"larger than {LARGEST / 1e6:g} MB, and no rule file is", name)])
     try:
@@ -38,9 +44,8 @@ def read(content: bytes, name: str, catalogue: Catalogue) -> tuple[Ruleset, tupl
         line = content.count(b"\n", 0, error.start) + 1
         message = f"not UTF-8: the byte {content[error.start]:#04x}"
         raise BadFile([Problem("R002", message, name, line)]) from error
-    source = Source(name, tuple(_BREAK.split(text)))
-    root = _Reader(source).tree(text)
-    return read_ruleset(Document(digest_of(content), name, text, root), source, catalogue)
+    source = Source(name, tuple(BREAK.split(text)))
+    return text, source, _Reader(source).tree(text)
 
 
 class _Reader:

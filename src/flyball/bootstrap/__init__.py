@@ -2,7 +2,18 @@
 
 from flyball.bootstrap.app import App, Clock, Reading
 from flyball.bootstrap.host import hosting, performed, run_lane
-from flyball.bootstrap.opening import assemble, driver, located, open_loop, reading, settings_of, simulate
+from flyball.bootstrap.opening import (
+    assemble,
+    driver,
+    located,
+    notary_of,
+    open_loop,
+    opened_store,
+    origin_of,
+    reading,
+    settings_of,
+    simulate,
+)
 
 __all__ = [
     "App",
@@ -12,7 +23,10 @@ __all__ = [
     "driver",
     "hosting",
     "located",
+    "notary_of",
     "open_loop",
+    "opened_store",
+    "origin_of",
     "performed",
     "reading",
     "run_lane",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flyball.adapters.clock import RealClock, SpedClock, VirtualClock
@@ -10,9 +11,11 @@ from flyball.core.control import KnobState
 from flyball.core.facts import LoopStarted, LoopStopped
 from flyball.core.ids import Instant, Seconds
 from flyball.core.loop import LoopState
+from flyball.errors import Unreachable
 from flyball.ports import Items, Log, Stream, Truth
 from flyball.settings import Settings
 from flyball.work import capture, ingest
+from flyball.work.evidence import Keeper
 from flyball.work.lanes import Lane
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
@@ -33,6 +36,8 @@ class App:
     steering: Steering
     until: Instant | None
     notes: tuple[str, ...] = ()
+    #: Signs checkpoints of a log that outlives this process.
+    keeper: Keeper | None = None
 
     def takes(self, lane: str) -> Seconds:
         """How long a pass of this lane lasts in the loop's world; in the real world as long as it lasts."""
@@ -43,6 +48,8 @@ class App:
         """Take in what annotators said up to now, and tell how the team stands."""
         with self.tools.lock:
             capture.collect(self.tools, now)
+        if self.keeper is not None:
+            self.keeper.look(self.tools, now)
 
     def is_over(self, now: Instant) -> bool:
         """Nothing more comes from the stream or from people, and no verdict is still to come."""
@@ -68,6 +75,9 @@ class App:
 
     def close(self) -> None:
         """Free the store and the rule engine."""
+        if self.keeper is not None:
+            with suppress(Unreachable):  # the next process signs what is left
+                self.keeper.look(self.tools, self.clock.now(), at_once=True)
         self.steering.rulebook.engine.close()
         self.tools.store.close()
 

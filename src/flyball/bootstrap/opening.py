@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.clock import VirtualClock
+from flyball.adapters.clock import RealClock, VirtualClock
 from flyball.adapters.learners import open_learner
 from flyball.adapters.stream import OpenedStream, open_stream
 from flyball.adapters.toml_file import load
@@ -21,14 +22,16 @@ from flyball.core.facts import KnobTurned
 from flyball.core.loop import LoopState
 from flyball.errors import BadUsage
 from flyball.ports import Segments, Shelf, Store
+from flyball.ports.checkpoints import Notary
 from flyball.settings import Settings, config_digest
 from flyball.twin.driver import VirtualDriver
 from flyball.work import annotate
+from flyball.work.evidence import Keeper
 from flyball.work.tools import Tools
 
 
 def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> App:
-    """Open a loop to run it or to write to it. Only one process at a time may.
+    """Open a loop to run it or to write to it. With a file as its store, only one process at a time may.
 
     Raises BadFile, BadStream, BadUsage, StoreLocked, NewerStore, Unreachable.
     """
@@ -38,13 +41,14 @@ def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> Ap
 
     settings = settings_of(directory, overrides)
     opened = open_stream(settings)
-    store = open_store(located(settings, settings.stores.database), salt=os.urandom)
+    store = open_store(located(settings, settings.stores.database), salt=os.urandom, loop=settings.id)
     try:
         store.jobs.recover(0.0, everyone=True)
         segments = FileSegments(settings.path(settings.stores.segments))
         where = located(settings, settings.stores.mlflow)
         shelf = MlflowShelf(settings.id, where, lambda digest: str(segments.path(digest)))
-        return assemble(settings, opened, store, segments, shelf)
+        keeper = Keeper(store.log, store.evidence, notary_of(settings), RealClock().now)
+        return replace(assemble(settings, opened, store, segments, shelf), keeper=keeper)
     except BaseException:
         store.close()
         raise
@@ -119,11 +123,11 @@ def driver(app: App) -> VirtualDriver:
 @contextmanager
 def reading(directory: Path) -> Iterator[Reading]:
     """Open a loop to read it, also beside the process that runs it."""
-    from flyball.adapters.sql import open_store
-    from flyball.adapters.sql.lock import held
+    from flyball.adapters.sql import is_written, open_store
 
     settings = settings_of(directory)
-    store = open_store(located(settings, settings.stores.database), salt=os.urandom, read_only=True)
+    where = located(settings, settings.stores.database)
+    store = open_store(where, salt=os.urandom, read_only=True, loop=settings.id)
     try:
         state = LoopState()
         knobs = KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs})
@@ -131,8 +135,7 @@ def reading(directory: Path) -> Iterator[Reading]:
             state.evolve(recorded)
             if isinstance(recorded.fact, KnobTurned):
                 knobs = knobs.evolve(recorded.fact)
-        alive = held(Path(located(settings, settings.stores.database) + ".lock"))
-        yield Reading(settings, store.log, store.items, state, knobs, alive)
+        yield Reading(settings, store.log, store.items, state, knobs, is_written(where, settings.id))
     finally:
         store.close()
 
@@ -151,6 +154,32 @@ def settings_of(directory: Path, overrides: Mapping[str, Any] | None = None) -> 
     if str(here) not in sys.path:
         sys.path.insert(0, str(here))
     return load(here / "loop.toml", overrides)
+
+
+def notary_of(settings: Settings) -> Notary:
+    """What signs the loop's checkpoints; its private key is in the loop's directory, `checkpoints.key`."""
+    from flyball.adapters.checkpoint_files import CheckpointFiles
+
+    place = settings.path(settings.stores.checkpoints)
+    return CheckpointFiles(place, settings.path("checkpoints.key"), origin_of(settings))
+
+
+def origin_of(settings: Settings) -> str:
+    """The name that the loop's checkpoints are signed under."""
+    return f"flyball/{settings.id}"
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """A loop's store to read it only, without a fold of its log, also beside the process that writes it."""
+    from flyball.adapters.sql import open_store
+
+    where = located(settings, settings.stores.database)
+    store = open_store(where, salt=os.urandom, read_only=True, loop=settings.id)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def located(settings: Settings, store: str) -> str:

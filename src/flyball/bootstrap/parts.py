@@ -10,6 +10,7 @@ from flyball.adapters.desk_nobody import NobodyDesk
 from flyball.adapters.desk_simulated import SimulatedDesk
 from flyball.adapters.detector_river import adwin, page_hinkley
 from flyball.adapters.durable_rules import DurableEngine
+from flyball.adapters.rule_disk import RuleDisk
 from flyball.adapters.rule_file import read as read_rules
 from flyball.adapters.stream import OpenedStream
 from flyball.bootstrap.app import Clock
@@ -24,11 +25,13 @@ from flyball.errors import BadUsage
 from flyball.ports import Desk, Log, Offer, Stream
 from flyball.settings import Settings
 from flyball.work import annotate, ingest, integrate, score, train
+from flyball.work.canary import Canary
 from flyball.work.lanes import Lane, failed, guarded
 from flyball.work.measure import Watch
 from flyball.work.rulebook import Rulebook
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
+from flyball.work.transition import Transition
 
 
 def code_digest() -> Digest:
@@ -74,7 +77,7 @@ def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
     rulebook = Rulebook(
         tools=tools,
         engine=DurableEngine(),
-        source=lambda: (path.read_bytes(), tools.settings.loop.rules),
+        file=RuleDisk(path, tools.settings.loop.rules),
         read=lambda content, name: read_rules(content, name, catalogue)[0],
     )
     steering = Steering(
@@ -83,6 +86,14 @@ def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
         watch=Watch(_detector(tools.settings.drift.detector)),
         gauges=Gauges(tools.settings.budget),
         rulebook=rulebook,
+        canary=Canary(tools, rulebook),
+        transition=Transition(
+            tools,
+            {
+                "release": lambda architecture, at: annotate.due(tools, stream, at, architecture),
+                "train": lambda architecture, at: train.due(tools, at, architecture),
+            },
+        ),
     )
     steering.wake(now)
     return steering

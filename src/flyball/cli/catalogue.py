@@ -45,8 +45,8 @@ def signals(loop: Path, *, json: bool) -> int:
 
 
 def knobs(loop: Path, *, json: bool) -> int:
-    """Every knob; its value in force where a loop is at hand."""
-    values = _values(loop)
+    """Every knob; its value in force where a loop is at hand, and what people have set over the rules."""
+    values, set_ = _values(loop)
     rows: list[dict[str, Any]] = [
         {
             "knob": knob.name,
@@ -60,6 +60,7 @@ def knobs(loop: Path, *, json: bool) -> int:
             "per": knob.per,
             "takes_effect": knob.takes_effect,
             "meaning": knob.meaning,
+            "overrides": [each for each in set_ if each["knob"] == knob.name],
         }
         for knob in KNOBS.values()
     ]
@@ -68,17 +69,28 @@ def knobs(loop: Path, *, json: bool) -> int:
         return 0
     lines = [
         (
-            row["knob"],
+            row["knob"] + ("*" if row["overrides"] else ""),
             number(row["value"]),
-            ", ".join(row["words"]) or _range(row["low"], row["high"]),
-            row["unit"],
+            _may_be(row),
             row["who"],
             row["meaning"] + ("" if row["takes_effect"] else " (no effect yet)"),
         )
         for row in rows
     ]
-    print_line(table(lines, ("knob", "value", "may be", "unit", "turned by", "meaning")))
+    print_line(table(lines, ("knob", "value", "may be", "turned by", "meaning")))
+    if set_:
+        from flyball.cli.knobs import override
+
+        print_line("\n* set by people, over every rule; `flyball knobs clear KNOB` takes it off")
+        for each in set_:
+            print_line(f"  {override(each)}")
     return 0
+
+
+def _may_be(row: dict[str, Any]) -> str:
+    if row["words"] or isinstance(row["default"], bool):
+        return ", ".join(row["words"] or ("yes", "no"))
+    return f"{_range(row['low'], row['high'])} {row['unit']}"
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -101,11 +113,15 @@ def _readings(loop: Path) -> dict[str, float | None]:
     return readings
 
 
-def _values(loop: Path) -> dict[str, Any]:
+def _values(loop: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Every value in force that the loop has one of, and every override."""
     if loop == Path() and not (loop / "loop.toml").exists():
-        return {}
+        return {}, []
     from flyball.bootstrap import reading
+    from flyball.cli.write import now_of
+    from flyball.work.turn import overrides
 
     with reading(loop) as read:
+        now = now_of(read)
         shared = [name for name, knob in KNOBS.items() if knob.per is None]
-        return {name: read.knobs.value(name, read.state.at) for name in shared}
+        return {name: read.knobs.value(name, now) for name in shared}, overrides(read.knobs, now)

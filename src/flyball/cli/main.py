@@ -14,8 +14,11 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from flyball import __version__
+from flyball.cli.deadletters_app import dlq
+from flyball.cli.evidence_app import EVIDENCE
 from flyball.cli.options import AT_LEAST_0, AT_LEAST_1, HERE, DryRun, Json, Loop
 from flyball.cli.rules_app import rules
+from flyball.cli.rules_live_app import COMMANDS, For, Why
 from flyball.cli.show import print_line
 from flyball.errors import FlyballError
 
@@ -28,8 +31,13 @@ app = App(
 model = App(name="model", help="Model versions: list them, roll back.")
 knobs = App(name="knobs", help="What rules and people may turn.")
 signals = App(name="signals", help="What rules may read.")
-for group in (model, rules, knobs, signals):
+for group in (model, rules, knobs, signals, dlq):
     app.command(group)
+for name, function in COMMANDS.items():
+    rules.command(function, name=name)
+for name, function in EVIDENCE.items():
+    app.command(function, name=name)
+About = Annotated[str | None, Parameter(help="The annotator or the rule, where each has a value of its own.")]
 
 
 @app.command
@@ -96,19 +104,22 @@ def decisions(
 
 @app.command
 def lineage(
-    version: int,
+    what: Annotated[str, Parameter(help="A model version, or an item.")],
     /,
     *,
+    item: Annotated[bool, Parameter(negative="", help="It is an item, though its name is a number.")] = False,
     loop: Loop = HERE,
     rows: Annotated[
         int, Parameter(help="How many labels to list; --json lists all.", validator=AT_LEAST_0)
     ] = 10,
     json: Json = False,
 ) -> int:
-    """Show what a model version came from: snapshot, labels, answers, batches, decisions, rule file."""
-    from flyball.cli import read as command
+    """Show what a model version came from, or what came of an item: down to answers, up to models."""
+    from flyball.cli import audit, read
 
-    return command.lineage(loop, version, rows=rows, json=json)
+    if item or not what.isdecimal():
+        return audit.of_item(loop, what, json=json)
+    return read.lineage(loop, int(what), rows=rows, json=json)
 
 
 @app.command
@@ -154,6 +165,47 @@ def knobs_ls(*, loop: Loop = HERE, json: Json = False) -> int:
     from flyball.cli import catalogue as command
 
     return command.knobs(loop, json=json)
+
+
+@knobs.command(name="set")
+def knobs_set(
+    knob: Annotated[str, Parameter(help="Its name; see `flyball knobs ls`.")],
+    value: Annotated[str, Parameter(help="Such as 300, 20%, 2h, random, yes.")],
+    /,
+    *,
+    because: Why,
+    for_: For = None,
+    about: About = None,
+    shadow: Annotated[int, Parameter(help="Cycles that a new architecture first runs in shadow.")] = 3,
+    loop: Loop = HERE,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Set a knob over every rule, for a time or until it is cleared."""
+    from flyball.cli import knobs as command
+
+    if knob == "loop.architecture" and for_ is None and not dry_run:
+        return command.change_architecture(loop, value, cycles=shadow, because=because, json=json)
+    return command.set_(
+        loop, knob, value, about=about, lasts=for_, because=because, json=json, dry_run=dry_run
+    )
+
+
+@knobs.command(name="clear")
+def knobs_clear(
+    knob: Annotated[str, Parameter(help="Its name; see `flyball knobs ls`.")],
+    /,
+    *,
+    because: Why = "",
+    about: About = None,
+    loop: Loop = HERE,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Take off what people have set over the rules."""
+    from flyball.cli import knobs as command
+
+    return command.clear(loop, knob, about=about, because=because, json=json, dry_run=dry_run)
 
 
 @signals.command(name="ls")

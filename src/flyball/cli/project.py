@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from flyball.adapters.project_files import project_files
+from flyball.cli.rules_schema import IN_LOOP, schema_text
 from flyball.cli.show import as_json, print_line
 from flyball.errors import BadUsage
 
 
 def init(directory: Path, project: Literal["simple", "demo"], *, json: bool, dry_run: bool) -> int:
     """Write loop.toml, rules/, flows/ and prefect.yaml; nothing that stands there is overwritten."""
-    files = project_files(project)
+    files = {**project_files(project), IN_LOOP.as_posix(): schema_text().encode()}
     there = [name for name in files if (directory / name).exists()]
     if there:
         listed = ", ".join(sorted(there))

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flyball.bootstrap import Reading, reading
+from flyball.cli.knobs import override, paused
+from flyball.cli.rules_write import in_force
 from flyball.cli.show import as_json, change, moment, number, print_line, table
+from flyball.cli.write import now_of
 from flyball.core.ids import ModelVersion
 from flyball.work import views
 
@@ -83,10 +86,8 @@ def decision(told: dict[str, Any]) -> str:
     """A decision as lines: when, which rule, what became of it, why, what changed."""
     shadow = "" if told.get("live", True) else "  [not applied]"
     about = f" @{told['about']}" if told.get("about") else ""
-    lines = [
-        f"{moment(told['at'])}  {told['rule']}{about}: {told['verdict']}{shadow}",
-        f"    {told['because']}",
-    ]
+    lines = [f"{moment(told['at'])}  {told['rule']}{about}: {told['verdict']}{shadow}"]
+    lines += [f"    {told['because']}"] if told["because"] else []
     lines += [f"    {change(each)}" for each in told["changes"]]
     if told.get("overruled_by"):
         lines.append(f"    overruled by {told['overruled_by']}")
@@ -95,7 +96,9 @@ def decision(told: dict[str, Any]) -> str:
 
 def _status(read: Reading) -> dict[str, Any]:
     left = read.settings.budget.left(read.state.arrived, read.state.asked)
-    return views.status(read.log, read.state, read.knobs, left, read.alive, read.state.at)
+    found = views.status(read.log, read.state, read.knobs, left, read.alive, now_of(read))
+    rules = in_force(read.log)
+    return {**found, "shadow": [rule.id for rule in rules.rules if rule.mode == "shadow"] if rules else []}
 
 
 def _glance(loop: str, s: dict[str, Any]) -> str:
@@ -134,6 +137,17 @@ def _glance(loop: str, s: dict[str, Any]) -> str:
         lines.append(
             "knobs     " + ", ".join(f"{name} {number(value)}" for name, value in s["knobs"].items())
         )
+    lines += [f"override  {override(each)}" for each in s["overrides"]]
+    lines += [f"paused    {paused(each)}" for each in s["paused"]]
+    if (tried := s["canary"]) is not None:
+        share = f"{tried['share']:.0%} of the batches"
+        lines.append(
+            f"canary    {tried['name']} ({tried['digest'][:12]}) governs {share}: {tried['because']}"
+        )
+    if (to := s["transition"]) is not None:
+        lines.append(f"changing  to {to['to']}, in shadow for {to['left']} more cycles: {to['because']}")
+    if s["shadow"]:
+        lines.append(f"shadow    looked at, never applied: {', '.join(s['shadow'])}")
     read = {name: value for name, value in s["signals"].items() if value is not None}
     for row in range(0, len(read), 4):
         cells = [f"{name} {number(value)}" for name, value in list(read.items())[row : row + 4]]

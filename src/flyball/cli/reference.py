@@ -5,17 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from flyball.cli.reference_rules import errors_page, language_page
+from flyball.cli.reference_tables import page_of, table_of
 from flyball.cli.show import number
 from flyball.core.knobs import ACTIONS, KNOBS
 from flyball.core.signals import SIGNALS
 from flyball.settings.read import Described, described
 
-MADE = "<!-- Made by `make docs` from the catalogue in the code; do not edit. -->"
-
 
 def pages() -> dict[str, str]:
     """Every page by its file name."""
-    return {"signals.md": _signals(), "knobs.md": _knobs(), "loop-toml.md": _settings()}
+    return {
+        "signals.md": _signals(),
+        "knobs.md": _knobs(),
+        "loop-toml.md": _settings(),
+        "rule-language.md": language_page(),
+        "rule-errors.md": errors_page(),
+    }
 
 
 def _signals() -> str:
@@ -29,7 +35,7 @@ def _signals() -> str:
         )
         for s in SIGNALS.values()
     ]
-    return _page(
+    return page_of(
         "Signals",
         "What rules may read. A signal that is missing, too old or not finite is *no data*:"
         " it neither fires nor clears a rule.",
@@ -53,18 +59,18 @@ def _knobs() -> str:
         (f"`{a.name}`", ", ".join(a.options), a.meaning + ("" if a.takes_effect else " *No effect yet.*"))
         for a in ACTIONS.values()
     ]
-    first = _page(
+    first = page_of(
         "Knobs and actions",
         "What may be turned, by whom, and how far. Rules turn knobs in the adaptive architecture;"
         " a rule file may narrow the bounds and never widen them.",
         [("knob", "default", "may be", "unit", "turned by", "meaning"), *knobs],
     )
-    return first + "\n## Actions\n\n" + _table([("action", "options", "meaning"), *actions])
+    return first + "\n## Actions\n\n" + table_of([("action", "options", "meaning"), *actions])
 
 
 def _settings() -> str:
     rows = [(f"`{key.name}`", _default(key), key.meaning) for key in described()]
-    return _page(
+    return page_of(
         "loop.toml",
         "Everything that a loop's settings may say."
         " A flag lays a value over the file: `--set clock.speed=100`.",
@@ -84,16 +90,6 @@ def _range(low: float | None, high: float | None) -> str:
     if high is None:
         return f"from {number(low)}"
     return f"{number(low)} to {number(high)}" if low is not None else f"to {number(high)}"
-
-
-def _page(title: str, about: str, rows: list[tuple[str, ...]]) -> str:
-    return f"{MADE}\n\n# {title}\n\n{about}\n\n{_table(rows)}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def check(
                 print_line(f"{problem}\n")
             print_line(_summary(files, found))
         case "json":
-            as_json([asdict(problem) for problem in found])
+            as_json([asdict(problem) | {"source": problem.excerpt()[0]} for problem in found])
         case "github":
             for problem in found:
                 print_line(_annotation(problem))

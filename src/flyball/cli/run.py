@@ -24,7 +24,7 @@ from flyball.cli.show import as_json, print_line
 from flyball.core.facts import LoopStopped
 from flyball.errors import BadUsage, Unreachable
 from flyball.live import Live
-from flyball.work.commands import obey
+from flyball.work.asked import carry_out
 
 DEMO = Path("runs/demo")
 #: Where words for the person go.
@@ -106,7 +106,13 @@ def _demo(loop: Path) -> None:
         print_line("the demo was not at its end; it goes on from where it was")
         return
     print_line("the demo was at its end and begins anew; its settings and rules stay as they are")
-    for name in (settings.stores.segments, settings.stores.mlflow, "prefect", "report"):
+    for name in (
+        settings.stores.segments,
+        settings.stores.checkpoints,
+        settings.stores.mlflow,
+        "prefect",
+        "report",
+    ):
         shutil.rmtree(loop / name, ignore_errors=True)
     for path in (*loop.glob(f"{settings.stores.database}*"), loop / "report.html"):
         path.unlink(missing_ok=True)
@@ -157,7 +163,7 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
         stack.callback(ending.cancel)
         stack.enter_context(hosting(loop, live.lane_pass))
         await stack.enter_async_context(
-            listening(loop, lambda request: obey(app.tools, request, app.clock.now()))
+            listening(loop, lambda request: carry_out(app.steering, request, app.clock.now()))
         )
         if prefect and app.settings.stores.prefect != "none":
             from flyball.adapters.prefect.lanes import through_prefect

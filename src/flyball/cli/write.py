@@ -6,10 +6,14 @@ import getpass
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyball.cli.show import as_json, print_line
 from flyball.errors import BadUsage, StoreLocked
+
+if TYPE_CHECKING:
+    from flyball.bootstrap import Reading
+    from flyball.core.ids import Instant
 
 
 def rollback(loop: Path, version: int | None, because: str, *, json: bool, dry_run: bool) -> int:
@@ -20,7 +24,7 @@ def rollback(loop: Path, version: int | None, because: str, *, json: bool, dry_r
         found = _would(loop, version)
     else:
         request = {"command": "rollback", "version": version, "because": because, "by": getpass.getuser()}
-        found = _sent(loop, request)
+        found = sent(loop, request)
     if json:
         as_json({**found, "dry_run": dry_run})
     else:
@@ -40,10 +44,11 @@ def _would(loop: Path, version: int | None) -> Mapping[str, Any]:
         return {"champion": to, "before": read.state.champion}
 
 
-def _sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
+def sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Send a command to the process that runs the loop, or carry it out here where none does."""
     from flyball.adapters.local_socket import NobodyListens, ask, socket_of
     from flyball.bootstrap import open_loop
-    from flyball.work.commands import obey
+    from flyball.work.asked import carry_out
 
     if socket_of(loop).exists():
         with suppress(NobodyListens):  # the socket may be left behind by a process that was killed
@@ -53,6 +58,17 @@ def _sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
     except StoreLocked:
         return ask(loop, request)
     try:
-        return obey(app.tools, request, app.clock.now())
+        # A simulated world stands still while nothing runs it.
+        simulated = app.tools.settings.clock.kind != "real"
+        return carry_out(app.steering, request, app.tools.state.at if simulated else app.clock.now())
     finally:
         app.close()
+
+
+def now_of(read: Reading) -> Instant:
+    """The time in a loop's world: on the wall for a real one, else as of its newest fact."""
+    from flyball.adapters.clock import RealClock
+
+    if read.settings.clock.kind != "real":
+        return read.state.at
+    return max(read.state.at, RealClock().now())

@@ -12,6 +12,8 @@ from flyball.core.facts import (
     BatchSettled,
     LabelSettled,
     LabelsKnown,
+    LetterDropped,
+    LetterRequeued,
     Recorded,
     RunBegan,
     RunEnded,
@@ -50,6 +52,8 @@ class Integration:
             case AnswerParked(answer=answer):
                 self.parked.add(answer)
                 self._leave(answer)
+            case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
+                self.parked.discard(answer)
             case LabelSettled(item=item, answers=answers) if answers:
                 self.parked.difference_update(answers)
                 # What an annotator said before changing their mind is settled along with it.

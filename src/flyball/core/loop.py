@@ -14,6 +14,8 @@ from flyball.core.facts import (
     AnswerGiven,
     BatchReleased,
     BatchSettled,
+    CanaryBegan,
+    CanaryEnded,
     ChallengerKept,
     DecisionMade,
     DriftMeasured,
@@ -29,8 +31,12 @@ from flyball.core.facts import (
     RunBegan,
     RunEnded,
     RunFailed,
+    ShadowDue,
+    TransitionBegan,
+    TransitionEnded,
 )
-from flyball.core.ids import START, BatchId, Digest, Instant, ItemId, ModelVersion, Position, RunId
+from flyball.core.ids import START, BatchId, Digest, Instant, ModelVersion, Position, RunId
+from flyball.core.loop_parts import Judged, OpenBatch, Transition
 
 #: How many labelled items are kept at hand to measure on, and as many of the reserve.
 JUDGED_KEPT = 2000
@@ -38,28 +44,6 @@ JUDGED_KEPT = 2000
 OUTSIDE, OUTDATED = "outside", "outdated"
 #: How many of the newest items are kept at hand to see how the world moves.
 RECENT_KEPT = 2000
-
-
-@dataclass(slots=True)
-class OpenBatch:
-    """A batch that is out: which of its items have no answer yet, and which no label."""
-
-    released: BatchReleased
-    at: Instant
-    unanswered: set[ItemId]
-    unsettled: set[ItemId]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A labelled item of a batch with what the model had said of it before anybody labelled it."""
-
-    item: ItemId
-    label: str
-    scores: tuple[float, ...]
-    model: ModelVersion
-    reserve: bool
-    seq: Position
 
 
 @dataclass(slots=True)
@@ -117,6 +101,9 @@ class LoopState:
     #: The newest decision that turned a knob.
     decided: Position | None = None
     alerts: dict[str, Recorded] = field(default_factory=dict)
+    # what is tried before it governs
+    canary: Recorded | None = None
+    transition: Transition | None = None
     # what the world looked like when the newest training began, and looks like now
     measured_cycles: int = 0
     measured_at: Position = START
@@ -161,10 +148,27 @@ class LoopState:
                 self.decided = recorded.seq
             case QualityMeasured():
                 self.measured_cycles, self.measured_at = self.cycles, recorded.seq
+            case CanaryBegan() | CanaryEnded() | TransitionBegan() | ShadowDue() | TransitionEnded():
+                self._tried(recorded)
             case AlertRaised(key=key):
                 self.alerts[key] = recorded
             case AlertCleared(key=key):
                 self.alerts.pop(key, None)
+            case _:
+                pass
+
+    def _tried(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case CanaryBegan():
+                self.canary = recorded
+            case CanaryEnded():
+                self.canary = None
+            case TransitionBegan() as fact:
+                self.transition = Transition(fact, recorded.at, self.cycles)
+            case ShadowDue(work=work) if self.transition is not None:
+                self.transition.ahead[work] = recorded.at
+            case TransitionEnded():
+                self.transition = None
             case _:
                 pass
 
@@ -190,6 +194,8 @@ class LoopState:
             self.recent.popleft()
 
     def _released(self, fact: BatchReleased, at: Instant) -> None:
+        if self.transition is not None:
+            self.transition.ahead.pop("release", None)
         self.open[fact.batch] = OpenBatch(fact, at, set(fact.items), set(fact.items))
         self.released, self.released_at = fact.number, at
         self.asked += len(fact.items) * fact.answers_needed
@@ -225,6 +231,8 @@ class LoopState:
         match recorded.fact:
             case RunBegan(run=run, work=work, pins=pins):
                 self.running[run] = recorded
+                if self.transition is not None:
+                    self.transition.ahead.pop(work, None)
                 if work == "train":
                     self.trained_before, self.trained_to = self.trained_to, pins.labels_up_to
                     self.trained_cycles = self.cycles

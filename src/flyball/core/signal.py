@@ -21,6 +21,7 @@ class Signal:
 
     `fresh_for`: older than so many seconds it counts as no data (None: it does not age).
     `per`: "annotator" where there is one reading for each annotator.
+    `better`: which way is good, where one is.
     `source`: "" while nothing measures it yet: it is listed, and reads no data.
     """
 
@@ -33,6 +34,7 @@ class Signal:
     fresh_for: Seconds | None = None
     per: Literal["annotator"] | None = None
     source: str = "loop"
+    better: Literal["higher", "lower"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

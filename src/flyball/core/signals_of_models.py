@@ -31,16 +31,19 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     _score(
         name="val.ap",
+        better="higher",
         meaning="Average precision of the model that scores.",
         how="On the newest labels of the reserve, from the scores given before anybody labelled them.",
     ),
     _score(
         name="val.auc",
+        better="higher",
         meaning="Area under the ROC curve of the model that scores.",
         how="On the newest labels of the reserve, from the scores given before anybody labelled them.",
     ),
     Signal(
         name="val.kappa",
+        better="higher",
         unit="score",
         low=-1.0,
         high=1.0,
@@ -49,6 +52,7 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         name="val.loss",
+        better="lower",
         unit="score",
         low=0.0,
         high=None,
@@ -57,17 +61,20 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     _score(
         name="val.ece",
+        better="lower",
         meaning="Expected calibration error of the model that scores: how far its probabilities are off.",
         how="On the newest labels of the reserve, from the scores given before anybody labelled them.",
     ),
     _score(
         name="val.estimated",
+        better="higher",
         meaning="Average precision as estimated without labels.",
         how="From the calibrated scores of the newest items.",
         source="",
     ),
     Signal(
         name="al.gain_vs_random",
+        better="higher",
         unit="share",
         low=-1.0,
         high=None,
@@ -119,11 +126,13 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="score.seconds_per_item",
+        better="lower",
         meaning="How long one item takes to score.",
         how="Seconds over items, in the newest scoring pass.",
     ),
     Signal(
         name="score.rows_per_s",
+        better="higher",
         unit="per second",
         low=0.0,
         high=None,
@@ -132,6 +141,7 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         name="score.model_lag",
+        better="lower",
         unit="cycles",
         low=0.0,
         high=None,
@@ -140,11 +150,13 @@ MODEL_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="train.seconds",
+        better="lower",
         meaning="How long a training takes.",
         how="From begin to end, of the newest training.",
     ),
     Signal(
         name="train.regret",
+        better="lower",
         unit="money",
         low=0.0,
         high=None,

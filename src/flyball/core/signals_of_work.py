@@ -13,11 +13,13 @@ _seconds = partial(Signal, unit="seconds", low=0.0, high=None)
 WORK_SIGNALS: tuple[Signal, ...] = (
     _count(
         name="queue.depth",
+        better="lower",
         meaning="Items that are with the annotators and lack an answer.",
         how="Items of open batches with fewer answers than the batch needs.",
     ),
     _seconds(
         name="queue.age_p95",
+        better="lower",
         meaning="How long items wait for their answers: 95% of them not longer than this.",
         how="The 95th percentile of the time since release over the items of `queue.depth`; 0 for none.",
     ),
@@ -33,6 +35,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _share(
         name="annotators.idle",
+        better="lower",
         meaning="The share of their time that annotators on shift had no work.",
         how="Idle over active, both weighted by time, in the last hour.",
     ),
@@ -46,6 +49,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         name="annotators.throughput",
+        better="higher",
         unit="per hour",
         low=0.0,
         high=None,
@@ -69,6 +73,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="labels.age_p95",
+        better="lower",
         meaning="How long a label takes, from release to settled: 95% of them not longer than this.",
         how="The 95th percentile over the newest 500 labels settled from answers.",
     ),
@@ -79,6 +84,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _share(
         name="labels.disagreement",
+        better="lower",
         meaning="How much annotators disagree about an item.",
         how="1 less the mean share of answers that agreed with the label, over the newest 500 labels.",
     ),
@@ -89,6 +95,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="cycle.seconds",
+        better="lower",
         meaning="How long a batch takes to come back.",
         how="Release to settled, of the newest settled batch.",
     ),
@@ -104,6 +111,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="capture.latency_p99",
+        better="lower",
         meaning="How long an annotator's tool waits until its answer is safe.",
         how="The 99th percentile of the time from request to receipt.",
         source="",
@@ -115,26 +123,31 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="integrate.latency_p95",
+        better="lower",
         meaning="How long an answer waits until it is part of a label: 95% of them not longer than this.",
         how="The 95th percentile of captured to settled, over the newest 1,000 settled in the last hour.",
     ),
     _seconds(
         name="integrate.last_success_age",
+        better="lower",
         meaning="How long ago an answer was last integrated.",
         how="Time since the newest label settled from answers.",
     ),
     _count(
         name="backlog.depth",
+        better="lower",
         meaning="Answers that were captured and are not integrated.",
         how="Captured less settled less parked, drafts not counted.",
     ),
     _count(
         name="dlq.depth",
+        better="lower",
         meaning="Answers that cannot be integrated as they stand.",
         how="Answers parked and not settled since.",
     ),
     _share(
         name="gold.accuracy",
+        better="higher",
         meaning="How often an annotator is right on items whose label is known.",
         how="Right answers over answers, on gold items.",
         per="annotator",
@@ -149,6 +162,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     ),
     _seconds(
         name="annotator.seconds_p50",
+        better="lower",
         meaning="How long an annotator takes for an answer, by their own account.",
         how="The median of the annotator's newest 50 answers that say how long they took.",
         per="annotator",

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flyball.core.chain import Link
-from flyball.core.facts import Fact, Recorded
+from flyball.core.facts import BodyErased, Fact, Recorded
 from flyball.core.ids import (
     START,
     BatchId,
@@ -49,13 +49,15 @@ class Draft:
 class NewJob:
     """Work to be done later, exactly once in effect, written together with the fact that asks for it.
 
-    `of`: the index in `Commit.facts` of that fact. At most one job with the same `lock` runs at a time.
+    `of`: the index in `Commit.facts` of that fact; `cause`: the fact that it is about, where that has
+    stood before. At most one job with the same `lock` runs at a time.
     """
 
     kind: str
     lock: str
     of: int
     run_at: Instant = 0.0
+    cause: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,21 @@ class Job:
     cause: Recorded
     attempt: int
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A job that was given up, and why. `fact`: the fact that asked for it; times are of its attempts."""
+
+    job: int
+    kind: str
+    lock: str
+    fact: Position
+    code: str
+    detail: str
+    attempts: int
+    first_at: Instant
+    last_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,9 @@ class Commit:
     """What is written together, or not at all.
 
     `done` are jobs that this commit finishes; one whose lease was lost raises LeaseLost and nothing is
-    written. `notes` are small checkpoints by name: of no worth to history, only to a fast restart.
+    written. `requeued` are dead letters that wait again from now on, for one attempt more, and `dropped`
+    those that are given up for good; one that is not there any more raises NotFound.
+    `notes` are small checkpoints by name: of no worth to history, only to a fast restart.
     """
 
     facts: Sequence[Draft] = ()
@@ -105,6 +124,8 @@ class Commit:
     notes: Mapping[str, str] = field(default_factory=dict)
     arrivals: Arrivals | None = None
     known: KnownLabels | None = None
+    requeued: Sequence[Letter] = ()
+    dropped: Sequence[Letter] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +146,16 @@ class Log(Protocol):
 
         A fact's time is never before that of the fact in front of it. Facts that stood there already
         bring no jobs and no changes again. Raises Conflict (after keeping the other bytes as
-        evidence), LeaseLost, StaleItems, DuplicateItems.
+        evidence), LeaseLost, StaleItems, DuplicateItems, NotFound.
         """
 
     def read(
         self, after: Position = START, kinds: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[Recorded]:
-        """Facts after a position in order, of these kinds only where kinds are named."""
+        """Facts after a position in order, of these kinds only where kinds are named.
+
+        Facts whose bytes were erased are left out: nobody knows any more what they said.
+        """
 
     def head(self) -> Receipt:
         """The newest fact's receipt; position 0 and 64 zeros for an empty log."""
@@ -151,6 +175,9 @@ class Jobs(Protocol):
 
     def waiting(self, kind: str) -> Waiting:
         """How many wait, run and are dead, and since when the oldest waits."""
+
+    def letters(self, kind: str) -> list[Letter]:
+        """The dead letters of a kind, in the order of their jobs."""
 
     def recover(self, now: Instant, everyone: bool = False) -> int:
         """Free the jobs whose lease ran out, or, when no other process can hold one, all that run."""
@@ -226,10 +253,22 @@ class Contested:
 
 
 class Evidence(Protocol):
-    """What an audit needs beside the facts."""
+    """What an audit needs beside the facts, and the one thing that is ever taken out of them."""
 
-    def links(self, after: Position = START) -> Iterator[Link]:
-        """What `core.chain.verify` reads, in order."""
+    def links(self, after: Position = START, bodies: bool = True) -> Iterator[Link]:
+        """What `core.chain.verify` reads, in order; without the bytes, as if all were erased, much faster."""
+
+    def erase(
+        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+    ) -> Receipt:
+        """Erase the bytes, salts and names of these facts for good, and write down that it was done.
+
+        What came under their names with other content goes too, the jobs and dead letters about them,
+        and the labels of these items. Places, hashes and commitments stay: the chain holds.
+        """
+
+    def sweep(self) -> bool:
+        """Leave no copy of what was erased behind in files; False where a reader keeps one for a while."""
 
     def contested(self) -> Iterator[Contested]:
         """What was refused with a Conflict, in order of time; the same bytes again are kept once."""
@@ -237,13 +276,18 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The store of one loop. `close` frees its files and its lock; it is not used after that."""
+    """The store of one loop. `close` frees its files and its lock; it is not used after that.
+
+    `shared`: other processes may write at the same time. `leads`: whether this one of them all decides.
+    """
 
     log: Log
     jobs: Jobs
     items: Items
     evidence: Evidence
     close: Callable[[], None]
+    shared: bool = False
+    leads: Callable[[], bool] = lambda: True
 
 
 class Segments(Protocol):

@@ -36,22 +36,25 @@ def page(story: Story, quality: Quality | None, lanes: Lanes, notes: Sequence[st
         Section("alerts", "Alerts", tables.alerts(story)),
         Section("rules", "Rules and settings", join([tables.rule_file(story), tables.settings(story)])),
     ]
-    script, plotly = _own("page.js"), _plotly()
-    body = tag(
-        "body",
+    parts = (
         _head(story, quality, lanes, sections),
         tag("main", *(_section(each) for each in sections)),
         tag("footer", tag("p", _made(story))),
-        _script(plotly),
-        _script(script),
     )
+    return document(f"{settings.id}: what the loop did", *parts)
+
+
+def document(title: str, *parts: Html) -> str:
+    """A whole page around these parts, with Plotly and what draws the plots in it."""
+    script, plotly = _own("page.js"), _plotly()
+    body = tag("body", *parts, _script(plotly), _script(script))
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy(plotly, script)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{settings.id}: what the loop did"),
+        tag("title", title),
         Html(f"<style>{_own('page.css')}</style>"),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"

@@ -235,10 +235,15 @@ class StoreSettings:
     """Where things are kept; paths start at the loop's directory."""
 
     database: str = field(
-        default="flyball.db", metadata=_is(values.text, "A SQLite file, or a database's URL.")
+        default="flyball.db",
+        metadata=_is(values.database, "A SQLite file, or postgresql://USER@HOST/DATABASE."),
     )
     segments: str = field(
         default="segments", metadata=_is(values.text, "The directory of the content-addressed tables.")
+    )
+    checkpoints: str = field(
+        default="checkpoints",
+        metadata=_is(values.text, "The directory of the signed checkpoints; another disk is better."),
     )
     mlflow: str = field(
         default="mlflow", metadata=_is(values.text, "MLflow's directory, or its server's URL.")

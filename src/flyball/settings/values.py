@@ -16,6 +16,9 @@ from flyball.core.ids import Instant, Seconds
 T_co = TypeVar("T_co", covariant=True)
 Reader = Callable[[object], T_co]
 
+#: What stands in front of the :// of a store's URL.
+STORES = ("postgresql", "postgres", "sqlite")
+
 _LENGTH = re.compile(r"\s*(\d{1,12}(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SHIFT = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
@@ -101,6 +104,23 @@ def text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"needs text in quotes, not {shown(value)}")
     return value
+
+
+def database(value: object) -> str:
+    """A file, or the URL of a database that can hold a store.
+
+    >>> database("postgresql://me@host/loops")
+    'postgresql://me@host/loops'
+    """
+    named = text(value)
+    scheme, separator, _ = named.partition("://")
+    if separator and scheme.partition("+")[0] not in STORES:
+        # The rest of it is not shown: there may be a password in it.
+        raise ValueError(
+            f'needs a file, sqlite:///FILE or postgresql://USER@HOST/DATABASE, not "{scheme}://…";'
+            f" {near(scheme, STORES)}"
+        )
+    return named
 
 
 def texts(value: object) -> tuple[str, ...]:

@@ -18,18 +18,18 @@ from flyball.errors import StaleItems
 from flyball.ports import Commit, Draft, ItemRows, Offer, Stream
 from flyball.work.ingest import ended
 from flyball.work.lanes import Begun, Done
-from flyball.work.tools import Tools, items_of
+from flyball.work.tools import Tools, items_of, under
 
 #: The knobs that a batch remembers.
 REMEMBERED = ("batch.size", "sampler.name", "sampler.diversity", "sampler.reserve", "label.answers_needed")
 
 
-def due(tools: Tools, stream: Stream, now: Instant) -> Due:
-    """As the core says, from what there is to release."""
+def due(tools: Tools, stream: Stream, now: Instant, architecture: str | None = None) -> Due:
+    """As the core says, from what there is to release; under another architecture where one is named."""
     state = tools.state
     budget = tools.settings.budget
 
-    knob = tools.knob(now)
+    knob = under(architecture, tools.batch_knob(state.released + 1, now)[0])
 
     def supplied() -> Supply:
         return Supply(
@@ -69,9 +69,9 @@ def finish(begun: Begun) -> Done:
 
 
 def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
-    knob = tools.knob(now)
     state = tools.state
     number = state.released + 1
+    knob, rules = tools.batch_knob(number, now)
     rows = tools.store.items.pool(tools.settings.pool.newest)
     if not len(rows):
         return None
@@ -93,7 +93,7 @@ def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
         sampler=sampler,
         pool=len(rows),
         model=None if scores is None else state.pool_scores[0].model,
-        rules=state.rules or tools.config,
+        rules=rules,
         answers_needed=max(1, int(float(knob("label.answers_needed")))),
         due=now + tools.settings.loop.patience,
         scores=_said(rows, scores, set(chosen.items)),

@@ -8,7 +8,8 @@ from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import AnswerGiven, AnswerParked, BatchSettled, Fact, LabelSettled, Recorded
 from flyball.core.ids import START, BatchId, Instant, ItemId
 from flyball.core.labels.settle import Settled, Waiting, settle
-from flyball.core.loop import OpenBatch
+from flyball.core.loop_parts import OpenBatch
+from flyball.errors import Conflict
 from flyball.ports import Commit, Draft, ItemState, Job
 from flyball.work.lanes import Begun, Done, failed
 from flyball.work.tools import Tools
@@ -166,7 +167,12 @@ def _close(tools: Tools, batch: OpenBatch, now: Instant) -> None:
     settled = len(batch.released.items) - missing
     name = batch.released.batch
     fact = BatchSettled(name, batch.released.number, settled, missing, now - batch.at)
-    tools.write(Commit([*(Draft(label) for label in last), Draft(fact, event_id=f"settled-{name}")]), now)
+    try:
+        tools.write(Commit([*(Draft(label) for label in last), Draft(fact, event_id=f"settled-{name}")]), now)
+    except Conflict:
+        if not tools.store.shared:
+            raise
+        tools.catch_up()  # another worker closed it in this moment
 
 
 def _final(tools: Tools, batch: OpenBatch, item: ItemId) -> LabelSettled | None:

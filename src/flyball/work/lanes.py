@@ -13,6 +13,8 @@ from flyball.work.tools import Tools
 
 #: How long a lane that failed rests: doubled each time in a row, up to an hour.
 FIRST_REST, LONGEST_REST = 15.0, 3600.0
+#: The lane in which as many processes work as there are; each of the others is left to the one that leads.
+TOGETHER = "integrate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class _Guard:
             return Wait("it failed and rests", self.until)
         try:
             with self.tools.lock:
+                if self.lane.name != TOGETHER and not self.tools.store.leads():
+                    return Wait("another process of this loop does this", now + FIRST_REST)
+                self._look()
                 return self.lane.due(now)
         except Exception as error:
             self._note(error, now)
@@ -89,6 +94,7 @@ class _Guard:
 
     def begin(self, go: Go, now: Instant) -> Begun | None:
         try:
+            self._look()
             begun = self.lane.begin(go, now)
         except Exception as error:  # whatever is plugged in may throw anything; nothing is lost
             self._note(error, now)
@@ -99,6 +105,7 @@ class _Guard:
 
     def finish(self, begun: Begun, outcome: Any, now: Instant) -> Done:
         try:
+            self._look()
             done = self.lane.finish(begun, outcome, now)
         except Exception as error:  # the work is given back, to be done again
             return self.fail(begun, error, now)
@@ -114,6 +121,11 @@ class _Guard:
             self._note(second, now)
         self._note(error, now)
         return replace(done, failed=True)
+
+    def _look(self) -> None:
+        """Take in what other processes wrote."""
+        if self.tools.store.shared:
+            self.tools.catch_up()
 
     @property
     def _key(self) -> str:

@@ -15,7 +15,7 @@ from flyball.core.facts import DriftMeasured, Fact, ItemsArrived, QualityMeasure
 from flyball.core.ids import START, Instant, Position
 from flyball.core.learning.interval import measure as measured
 from flyball.core.learning.metrics import codes_of
-from flyball.core.loop import Judged
+from flyball.core.loop_parts import Judged
 from flyball.core.table import Feature, Table, stack, texts
 from flyball.work.tools import Tools
 

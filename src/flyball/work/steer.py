@@ -24,13 +24,14 @@ from flyball.errors import BadUsage, Unreachable
 from flyball.ports import Commit, Draft
 from flyball.work import measure as measuring
 from flyball.work import promote
+from flyball.work.canary import NOTE as CANARY_NOTE
+from flyball.work.canary import Canary
 from flyball.work.lanes import Begun, Done
 from flyball.work.measure import Watch
-from flyball.work.rulebook import Rulebook
+from flyball.work.rulebook import NOTE, Rulebook
 from flyball.work.tools import Tools
+from flyball.work.transition import Transition
 
-#: The name of the checkpoint that lets pending, active and resting rules survive a restart.
-NOTE = "steer"
 #: The most looks that one pass takes, so that a pass stays short.
 MOST = 500
 #: How long a verdict waits while the shelf does not answer.
@@ -46,9 +47,13 @@ class Steering:
     watch: Watch
     gauges: Gauges
     rulebook: Rulebook
+    canary: Canary
+    transition: Transition
     next_look: Instant = float("-inf")
     _heard: Position = START
     _judge_again: Instant = float("-inf")
+    #: A look began and did not come to its end: the log knows whether it is written down.
+    _unsure: bool = False
 
     def wake(self, now: Instant) -> None:
         """Take up where the last process left off. Looks missed in between are not made up for.
@@ -93,6 +98,8 @@ class Steering:
             measuring.measure(tools, self.watch, self.features, now)
         if now >= self._judge_again:
             self._judge(now)
+        if self._unsure:
+            self.wake(now)
         looks = decided = 0
         while self.next_look <= now and looks < MOST:
             decided += self._look(self.next_look, now)
@@ -122,9 +129,12 @@ class Steering:
 
     def _look(self, due: Instant, now: Instant) -> int:
         """One look at its own time. Gives the number of decisions."""
-        self.rulebook.reload(now)
-        tools, rules = self.tools, self.rulebook.evaluator
-        with tools.lock:
+        tools = self.tools
+        with tools.lock:  # a command may put another file in force, before a look or after it
+            self._unsure = True
+            self.rulebook.reload(now)
+            self.transition.look(due)
+            rules = self.rulebook.evaluator
             for recorded in tools.store.log.read(self._heard):
                 if recorded.at > due:
                     break
@@ -133,18 +143,26 @@ class Steering:
             snapshot = self.gauges.read(tools.knobs, due)
             live = tools.knobs.value("loop.architecture", due) == "adaptive"
             taken = rules.look(snapshot, tools.knobs, live=live)
-            self._write(taken, due, now)
+            tried = self.canary.look(snapshot, live=live)
+            self._write(taken, tried, due, now)
             rules.keep(taken)
+            if tried is not None:
+                self.canary.keep(tried)
+            self.canary.verdict(due)
             self.next_look = due + self._every()
+            self._unsure = False
         return sum(isinstance(fact, DecisionMade) for fact in taken.facts)
 
-    def _write(self, taken: Taken, due: Instant, now: Instant) -> None:
+    def _write(self, taken: Taken, tried: Taken | None, due: Instant, now: Instant) -> None:
         snapshot, rules = taken.snapshot, self.rulebook.evaluator.rules
         looked = Looked(due, snapshot.cycle, rules.digest, dict(snapshot.values), dict(snapshot.each))
         alerts = [alert for fact in taken.facts for alert in self._alerts(fact)]
-        note = json.dumps({"memory": taken.memory.to_json(), "next_look": due + self._every()})
-        drafts = [Draft(fact) for fact in (looked, *taken.facts, *alerts)]
-        self.tools.write(Commit(facts=drafts, notes={NOTE: note}), now)
+        notes = {NOTE: json.dumps({"memory": taken.memory.to_json(), "next_look": due + self._every()})}
+        also: list[Fact] = []
+        if tried is not None:
+            also, notes[CANARY_NOTE] = self.canary.facts(tried), self.canary.note(tried)
+        drafts = [Draft(fact) for fact in (looked, *taken.facts, *also, *alerts)]
+        self.tools.write(Commit(facts=drafts, notes=notes), now)
 
     def _alerts(self, fact: Fact) -> list[Fact]:
         """What a fact of a look means for alerts: asked for by a rule, over when the rule clears."""

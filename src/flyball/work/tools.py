@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from flyball.core.canary import governs
 from flyball.core.control import KnobState
-from flyball.core.facts import AlertCleared, AlertRaised, Fact, KnobTurned
+from flyball.core.facts import AlertCleared, AlertRaised, CanaryBegan, Fact, KnobTurned
 from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
 from flyball.core.knobs import Value
 from flyball.core.loop import LoopState
@@ -63,6 +64,8 @@ class Tools:
     #: The rule file's text, and how many annotators were active and idle when it was last written down.
     rule_file: str = ""
     team: tuple[int, int] | None = None
+    #: The knobs as a canary's rules have them, while there is one that has looked.
+    canary: KnobState | None = None
     #: Answers that the desk gave and the log has not taken yet.
     uncaptured: list[Answer] = field(default_factory=list)
     #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.
@@ -108,6 +111,21 @@ class Tools:
         """The knobs in force at a moment."""
         knobs = self.knobs
         return lambda name: knobs.value(name, now)
+
+    def batch_knob(self, number: int, now: Instant) -> tuple[Callable[[str], Value], Digest]:
+        """The knobs in force for a batch, and the rule file that governs it: a canary has its share."""
+        began, tried = self.state.canary, self.canary
+        rules = self.state.rules or self.config
+        if began is None or tried is None or not isinstance(began.fact, CanaryBegan):
+            return self.knob(now), rules
+        if not governs(began.fact, number, self.settings.seed):
+            return self.knob(now), rules
+        knobs = self.knobs
+
+        def value(name: str) -> Value:
+            return (tried if knobs.catalogue[name].scope == "batch" else knobs).value(name, now)
+
+        return value, began.fact.digest
 
     def table(self, digest: Digest) -> Table:
         """A segment, from memory where it was read before."""
@@ -156,3 +174,10 @@ class Tools:
 def items_of(values: Iterable[Any]) -> tuple[ItemId, ...]:
     """Item names as such."""
     return tuple(ItemId(str(value)) for value in values)
+
+
+def under(architecture: str | None, knob: Callable[[str], Value]) -> Callable[[str], Value]:
+    """The knobs as they are, but for the architecture where one is named."""
+    if architecture is None:
+        return knob
+    return lambda name: architecture if name == "loop.architecture" else knob(name)

@@ -19,7 +19,7 @@ from flyball.errors import LearnerFailed, Unreachable
 from flyball.ports import Commit, Draft, ItemRows, Job, Model, NewJob, Shelved, Trained
 from flyball.work.claims import claim
 from flyball.work.lanes import Begun, Done
-from flyball.work.tools import Tools, items_of
+from flyball.work.tools import Tools, items_of, under
 
 #: How long a training may hold its job before somebody else may take it over.
 LEASE = 6 * 3600.0
@@ -52,9 +52,9 @@ class Outcome:
     metrics: Mapping[str, float]
 
 
-def due(tools: Tools, now: Instant) -> Due:
-    """As the core says."""
-    return may_train(tools.state, tools.knob(now), now)
+def due(tools: Tools, now: Instant, architecture: str | None = None) -> Due:
+    """As the core says; under another architecture where one is named."""
+    return may_train(tools.state, under(architecture, tools.knob(now)), now)
 
 
 def begin(tools: Tools, features: tuple[Feature, ...], go: Go, now: Instant) -> Begun | None:

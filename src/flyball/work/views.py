@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flyball.core.control import KnobState
+from flyball.core.control import KnobState, Target
 from flyball.core.facts import (
     AnswerGiven,
     BatchReleased,
+    CanaryBegan,
     ChallengerKept,
-    DecisionMade,
     LabelSettled,
     LoopStarted,
     LoopStopped,
@@ -22,12 +22,13 @@ from flyball.core.facts import (
     ModelTrained,
     Recorded,
     RulesLoaded,
-    RulesRefused,
 )
 from flyball.core.ids import Instant, ModelVersion, Position
 from flyball.core.loop import LoopState
 from flyball.errors import NotFound
 from flyball.ports import Items, Log
+from flyball.work.decisions import KINDS, told
+from flyball.work.turn import PAUSED, overrides
 
 PINNED = ("labels_up_to", "config", "rules", "code", "seed")
 
@@ -63,6 +64,10 @@ def status(
             for name in knobs.catalogue
             if knobs.catalogue[name].per is None and knobs.value(name, now) != knobs.catalogue[name].default
         },
+        "overrides": [each for each in overrides(knobs, now) if each["knob"] != PAUSED],
+        "paused": [each for each in overrides(knobs, now) if each["knob"] == PAUSED and each["value"]],
+        "canary": _canary(state),
+        "transition": _transition(state),
         "signals": dict(looked.fact.values) if looked else {},  # type: ignore[union-attr]
         "looked_at": looked.at if looked else None,
         "alerts": [
@@ -73,19 +78,41 @@ def status(
     }
 
 
+def _canary(state: LoopState) -> dict[str, Any] | None:
+    """The rule file that governs a share of the batches, if there is one."""
+    fact = state.canary.fact if state.canary else None
+    if not isinstance(fact, CanaryBegan):
+        return None
+    names = ("name", "digest", "share", "signal", "batches", "by", "because")
+    return {name: getattr(fact, name) for name in names}
+
+
+def _transition(state: LoopState) -> dict[str, Any] | None:
+    """The architecture that runs in shadow, if there is one, and how many cycles are left of that."""
+    if (under_way := state.transition) is None:
+        return None
+    began = under_way.began
+    left = max(0, began.cycles - (state.cycles - under_way.cycle))
+    return {"to": began.to, "left": left, "by": began.by, "because": began.because}
+
+
 def decisions(
     log: Log, rule: str | None = None, since: Instant | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """What looks concluded, promotions and rule files among them; the newest last."""
-    kinds = ["decision-made", "model-promoted", "challenger-kept", "rules-loaded", "rules-refused"]
+    """What looks concluded and people did, promotions and rule files among them; the newest last."""
     found = [
-        told
-        for recorded in log.read(kinds=kinds)
+        said
+        for recorded in log.read(kinds=KINDS)
         if (since is None or recorded.at >= since)
-        and (told := _told(recorded))
-        and rule in (None, told["rule"])
+        and (said := told(recorded))
+        and (rule is None or _concerns(said, rule))
     ]
     return found if limit is None else found[-limit:]
+
+
+def _concerns(said: dict[str, Any], rule: str) -> bool:
+    """Whether a decision is one of this rule, or of a person about it."""
+    return rule == said["rule"] or said.get("target") == str(Target(PAUSED, rule))
 
 
 def models(state: LoopState, log: Log) -> list[dict[str, Any]]:
@@ -165,7 +192,7 @@ def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = No
 
 
 def _behind(log: Log, wanted: set[Position | None]) -> list[dict[str, Any]]:
-    return [_told(recorded) for recorded in log.read(kinds=["decision-made"]) if recorded.seq in wanted]
+    return [told(recorded) for recorded in log.read(kinds=["decision-made"]) if recorded.seq in wanted]
 
 
 def _rule_file(log: Log, digest: str) -> dict[str, Any] | None:
@@ -193,59 +220,6 @@ def _row(
             if position in answers
         ],
     }
-
-
-def _told(recorded: Recorded) -> dict[str, Any]:
-    told: dict[str, Any] = {"seq": recorded.seq, "at": recorded.at}
-    match recorded.fact:
-        case DecisionMade() as fact:
-            told |= {
-                "rule": fact.rule,
-                "verdict": fact.verdict,
-                "because": fact.because,
-                "changes": [dict(change) for change in fact.changes],
-                "live": fact.live,
-                "overruled_by": fact.overruled_by,
-                "about": fact.about,
-                "rules": fact.rules,
-                "values": dict(fact.values),
-                "due": fact.due,
-            }
-        case ModelPromoted() as fact if fact.before is not None and fact.model < fact.before:
-            change = {"do": "rollback", "from": fact.before, "to": fact.model}
-            told |= {"rule": "rollback", "verdict": f"by {fact.by}", "live": True}
-            told |= {"because": fact.because, "changes": [change], "values": {}}
-        case ModelPromoted() as fact:
-            change = {"do": "promote", "from": fact.before, "to": fact.model}
-            told |= {"rule": "promotion", "verdict": "proven" if fact.proven else "unproven", "live": True}
-            told |= {"because": fact.because, "changes": [change], "values": dict(fact.compared)}
-        case ChallengerKept() as fact:
-            told |= {
-                "rule": "promotion",
-                "verdict": "kept the champion",
-                "because": fact.because,
-                "live": True,
-            }
-            told |= {"changes": [], "values": dict(fact.compared)}
-        case RulesLoaded() as fact:
-            told |= {
-                "rule": "rule-file",
-                "verdict": "loaded",
-                "because": f"{fact.name} took effect",
-                "live": True,
-            }
-            told |= {"changes": [], "values": {}, "rules": fact.digest}
-        case RulesRefused() as fact:
-            told |= {
-                "rule": "rule-file",
-                "verdict": "refused",
-                "because": "; ".join(fact.problems),
-                "live": False,
-            }
-            told |= {"changes": [], "values": {}, "rules": fact.digest}
-        case _:
-            pass
-    return told
 
 
 def _running(log: Log, alive: bool) -> dict[str, Any]:

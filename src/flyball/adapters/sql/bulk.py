@@ -6,6 +6,7 @@ Types that need no conversion make this safe, and hundreds of values in each com
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from flyball.core.table import Column
 
+#: More rows than these are worth the longer preparation.
+_FEW = 4
 _T = TypeVar("_T")
 #: So many values go into one question: every database takes that many.
 CHUNK = 512
@@ -34,9 +37,47 @@ def insert(
     connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
 ) -> None:
     """Insert rows, given as tuples in the order of `names`, which is that of the table."""
-    statement = _compiled(_insertion(table, names), connection.dialect)
-    if listed := [_bound(statement, names, row) for row in values]:
-        connection.exec_driver_sql(statement.string, listed)
+    listed = list(values)
+    if len(listed) > _FEW and connection.dialect.name == "postgresql":
+        _copy(connection, table, names, listed)
+    elif listed:
+        statement = _compiled(_insertion(table, names), connection.dialect)
+        connection.exec_driver_sql(statement.string, [_bound(statement, names, row) for row in listed])
+
+
+def _copy(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: list[tuple[Any, ...]]
+) -> None:
+    """Rows as PostgreSQL takes them fastest; triggers and keys look at each as they do otherwise."""
+    statement, types = _copying(table, names, connection.dialect)
+    with _cursor(connection) as cursor, cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in values:
+            copy.write_row(row)
+
+
+@contextmanager
+def _cursor(connection: sa.Connection) -> Iterator[Any]:
+    """The driver's own cursor; its errors become those that SQLAlchemy would raise."""
+    cursor = connection.connection.cursor()
+    base = connection.dialect.loaded_dbapi.Error
+    try:
+        yield cursor
+    except base as error:
+        lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+        if lost:
+            connection.invalidate(error)
+        raise sa.exc.DBAPIError.instance(None, None, error, base, connection_invalidated=lost) from error
+    finally:
+        cursor.close()
+
+
+@cache
+def _copying(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, list[str]]:
+    quoted = dialect.identifier_preparer.quote
+    columns = ", ".join(map(quoted, names))
+    types = [table.c[name].type.compile(dialect).partition(" COLLATE")[0].lower() for name in names]
+    return f"COPY {quoted(table.name)} ({columns}) FROM STDIN (FORMAT BINARY)", types
 
 
 def among(
@@ -56,20 +97,39 @@ def columns(
     connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any], dtypes: Sequence[Any]
 ) -> list[Column]:
     """What a query with these named values finds, column by column, past the rows that nobody needs."""
-    statement = _compiled(query, connection.dialect)
-    named = statement.construct_params(values)
-    order = statement.positiontup
-    bound: Any = named if order is None else tuple(named[name] for name in order)
+    statement, bound = _asked(connection, query, values)
     blocks: list[list[Column]] = [[np.empty(0, dtype=dtype)] for dtype in dtypes]
-    cursor = connection.connection.cursor()
-    try:
+    with _cursor(connection) as cursor:
         cursor.execute(statement.string, bound)
         while part := cursor.fetchmany(_BLOCK):
             for column, dtype, found in zip(blocks, dtypes, zip(*part, strict=True), strict=True):
                 column.append(np.array(found, dtype=dtype))
+    return [np.concatenate(column) for column in blocks]
+
+
+def rows(
+    connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """What a query with these named values finds, as the driver's own tuples."""
+    statement, bound = _asked(connection, query, values)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement.string, bound)
+        return list(cursor.fetchall())
+    except connection.dialect.loaded_dbapi.Error as error:
+        # The driver was asked past SQLAlchemy, and its errors are told like any other.
+        raise sa.exc.DatabaseError(statement.string, bound, error) from error
     finally:
         cursor.close()
-    return [np.concatenate(column) for column in blocks]
+
+
+def _asked(
+    connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]
+) -> tuple[SQLCompiler, Any]:
+    statement = _compiled(query, connection.dialect)
+    named = statement.construct_params(values)
+    order = statement.positiontup
+    return statement, named if order is None else tuple(named[name] for name in order)
 
 
 def _bound(statement: SQLCompiler, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
-from flyball.adapters.sql.tables import Number, arrival, event, item, label
+from flyball.adapters.sql.tables import Number, arrival, event, event_body, item, label
 from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import Digest, ItemId, Position
@@ -87,6 +87,7 @@ class SqlItems:
         """See `ports.Items`."""
         query = sa.select(*rows.FACT).select_from(rows.with_body()).order_by(event.c.seq)
         query = query.where(event.c.item_id == item, event.c.kind == AnswerGiven.kind)
+        query = query.where(event_body.c.body.is_not(None))  # what was erased is no answer any more
         with self._database.read() as connection:
             return tuple(rows.recorded(row) for row in connection.execute(query))
 
@@ -128,14 +129,11 @@ def _first_state(name: ItemId, change: Arrived) -> str:
 
 
 def _offer(connection: sa.Connection, change: Offered) -> None:
-    if change.items:
-        offered = sa.update(item).where(item.c.item_id == sa.bindparam("name"))
-        connection.execute(
-            offered.values(
-                state="offered", batch=change.batch, offered_seq=change.seq, reserve=sa.bindparam("chance")
-            ),
-            [{"name": name, "chance": int(name in change.reserve)} for name in change.items],
-        )
+    offered = sa.update(item).values(state="offered", batch=change.batch, offered_seq=change.seq)
+    for reserve in (False, True):
+        names = [name for name in change.items if (name in change.reserve) == reserve]
+        for chunk in bulk.chunked(names):
+            connection.execute(offered.values(reserve=int(reserve)).where(item.c.item_id.in_(chunk)))
 
 
 def _label(connection: sa.Connection, change: Labelled) -> None:
@@ -144,8 +142,8 @@ def _label(connection: sa.Connection, change: Labelled) -> None:
     names = ("item_id", "seq", "label", "source", "batch")
     columns = (change.items, change.seqs, change.labels, change.sources, change.batches)
     bulk.insert(connection, label, names, zip(*columns, strict=True))
-    labelled = sa.update(item).where(item.c.item_id == sa.bindparam("name")).values(state="labelled")
-    connection.execute(labelled, [{"name": name} for name in change.items])
+    for chunk in bulk.chunked(change.items):
+        connection.execute(sa.update(item).where(item.c.item_id.in_(chunk)).values(state="labelled"))
 
 
 def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str, Column]:

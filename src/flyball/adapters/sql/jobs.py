@@ -7,16 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.adapters.commits import not_held
+from flyball.adapters.commits import not_held, not_there
 from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import dead, event, event_body, job
 from flyball.core.ids import Instant, Position, Seconds
-from flyball.ports import Job, NewJob, Waiting
+from flyball.ports import Job, Letter, NewJob, Waiting
 
 # As text, because the partial indexes serve only a condition that is known when the query is made.
 _READY = sa.text("job.state = 'ready'")
 _RUNNING = sa.text("job.state = 'running'")
+#: So many jobs are looked at, at least: some may have the lock of another.
+_PAGE = 200
 _FREE: dict[str, Any] = {"state": "ready", "lease_until": None, "lease_token": None}
 
 
@@ -28,24 +30,30 @@ class SqlJobs:
 
     def claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
         """See `ports.Jobs`."""
-        with self._database.write() as connection:
+        return self._database.retried(lambda: self._claim(kind, now, limit, lease))
+
+    def _claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
+        # With a turn, as two that choose at once would meet in the index that lets a lock be held once.
+        with self._database.write("claim") as connection:
             numbers = _due(connection, kind, now, limit)
             if not numbers:
                 return []
-            claimed = sa.update(job).where(job.c.job_id == sa.bindparam("number"))
-            claimed = claimed.values(
+            claimed = sa.update(job).values(
                 state="running",
                 attempts=job.c.attempts + 1,
                 first_at=sa.func.coalesce(job.c.first_at, now),
                 lease_until=now + lease,
                 lease_token=_token(job.c.attempts + 1),
             )
-            connection.execute(claimed, [{"number": number} for number in numbers])
+            _each(connection, claimed, numbers)
             found = {each.job: each for chunk in bulk.chunked(numbers) for each in _jobs(connection, chunk)}
         return [found[number] for number in numbers]
 
     def fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
         """See `ports.Jobs`."""
+        self._database.retried(lambda: self._fail(job_, code, detail, now, again_at))
+
+    def _fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
         changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
         with self._database.write() as connection:
             _refuse_lost(connection, [job_])
@@ -74,13 +82,27 @@ class SqlJobs:
             letters = sa.select(sa.func.count()).select_from(dead).where(dead.c.kind == kind)
             return Waiting(count, connection.scalar(running) or 0, connection.scalar(letters) or 0, oldest)
 
-    def recover(self, now: Instant, everyone: bool = False) -> int:
+    def letters(self, kind: str) -> list[Letter]:
         """See `ports.Jobs`."""
-        over = sa.update(job).where(_RUNNING).values(**_FREE)
-        if not everyone:
-            over = over.where(job.c.lease_until <= now)
-        with self._database.write() as connection:
-            return connection.execute(over).rowcount
+        columns = (dead.c.job_id, dead.c.kind, job.c.lock_key, dead.c.event_seq, dead.c.code, dead.c.detail)
+        query = sa.select(*columns, dead.c.attempts, dead.c.first_at, dead.c.last_at).order_by(dead.c.job_id)
+        query = query.select_from(dead.join(job, dead.c.job_id == job.c.job_id)).where(dead.c.kind == kind)
+        with self._database.read() as connection:
+            return [Letter(*row) for row in connection.execute(query)]
+
+    def recover(self, now: Instant, everyone: bool = False) -> int:
+        """See `ports.Jobs`. Where another process has the store open, only of those whose lease ran out."""
+        return self._database.retried(lambda: self._recover(now, everyone))
+
+    def _recover(self, now: Instant, everyone: bool) -> int:
+        over = sa.select(job.c.job_id).where(_RUNNING).order_by(job.c.job_id)
+        with self._database.write("claim") as connection:
+            if not (everyone and self._database.alone(connection)):
+                over = over.where(job.c.lease_until <= now)
+            # Who finishes a job in this moment holds it still.
+            numbers = connection.scalars(over.with_for_update(skip_locked=True)).all()
+            _each(connection, sa.update(job).values(**_FREE), numbers)
+        return len(numbers)
 
 
 def add(connection: sa.Connection, new: Sequence[tuple[NewJob, Position]], now: Instant) -> None:
@@ -94,34 +116,63 @@ def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
     """Mark jobs as done that are held with their tokens; raises LeaseLost for any other."""
     if done:
         _refuse_lost(connection, done)
-        ended = sa.update(job).where(job.c.job_id == sa.bindparam("number"))
-        ended = ended.values(state="done", lease_until=None, lease_token=None)
-        connection.execute(ended, [{"number": each.job} for each in done])
+        ended = sa.update(job).values(state="done", lease_until=None, lease_token=None)
+        _each(connection, ended, [each.job for each in done])
+
+
+def resolve(
+    connection: sa.Connection, requeued: Sequence[Letter], dropped: Sequence[Letter], now: Instant
+) -> None:
+    """Let dead letters wait again, or give them up for good; raises NotFound for one that is not there."""
+    for letter in (*requeued, *dropped):
+        found = sa.delete(dead).where(dead.c.job_id == letter.job)
+        if not connection.execute(found).rowcount:
+            raise not_there(letter)
+    again = sa.update(job).values(state="ready", run_at=now)
+    _each(connection, again, [letter.job for letter in requeued])
+    _each(connection, sa.update(job).values(state="done"), [letter.job for letter in dropped])
 
 
 def _refuse_lost(connection: sa.Connection, held: Sequence[Job]) -> None:
     tokens: dict[int, str] = {}
-    for numbers in bulk.chunked(each.job for each in held):
+    for numbers in bulk.chunked(sorted(each.job for each in held)):
         running = sa.select(job.c.job_id, job.c.lease_token).where(job.c.job_id.in_(numbers), _RUNNING)
+        # Nobody takes it over between this and the end of the transaction.
+        running = running.order_by(job.c.job_id).with_for_update()
         tokens.update((number, token) for number, token in connection.execute(running))
     for each in held:
         if tokens.get(each.job) != each.token:
             raise not_held(each)
 
 
-def _due(connection: sa.Connection, kind: str, now: Instant, limit: int) -> list[int]:
-    """The oldest due job of each lock that is free, the oldest first."""
+def due(kind: str, now: Instant, after: int, most: int) -> sa.Select[Any]:
+    """The next due jobs of locks that are free, in order; of one lock there may be several."""
     other = job.alias("other")
     busy = sa.exists().where(other.c.lock_key == job.c.lock_key, sa.text("other.state = 'running'"))
-    query = sa.select(job.c.job_id, job.c.lock_key)
-    query = query.where(_READY, job.c.kind == kind, job.c.run_at <= now, ~busy).order_by(job.c.job_id)
+    query = sa.select(job.c.job_id, job.c.lock_key).where(_READY, job.c.kind == kind, job.c.job_id > after)
+    # Whoever gives a job back in this moment holds it still.
+    query = query.where(job.c.run_at <= now, ~busy).with_for_update(skip_locked=True, of=job)
+    return query.order_by(job.c.job_id).limit(most)
+
+
+def _due(connection: sa.Connection, kind: str, now: Instant, limit: int) -> list[int]:
+    """The oldest due job of each lock that is free, the oldest first."""
     taken: dict[str, int] = {}
-    with connection.execute(query.execution_options(yield_per=200)) as found:
-        for number, lock in found:
-            if len(taken) >= limit:
-                break
-            taken.setdefault(lock, number)
+    last, size = 0, max(limit, _PAGE)
+    while len(taken) < limit:
+        page = connection.execute(due(kind, now, last, size)).all()
+        for number, lock in page:
+            if len(taken) < limit:
+                taken.setdefault(lock, number)
+        if len(page) < size:
+            break
+        last = page[-1].job_id
     return list(taken.values())
+
+
+def _each(connection: sa.Connection, change: sa.Update, numbers: Sequence[int]) -> None:
+    for chunk in bulk.chunked(numbers):
+        connection.execute(change.where(job.c.job_id.in_(chunk)))
 
 
 def _jobs(connection: sa.Connection, numbers: Sequence[int]) -> list[Job]:

@@ -8,19 +8,35 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.adapters.commits import Clash, Plan, Salt, Written, in_order, plan, written
-from flyball.adapters.sql import bulk, items, jobs, rows
+from flyball.adapters.sql import bulk, erasing, items, jobs, rows
 from flyball.adapters.sql.database import Database
-from flyball.adapters.sql.tables import event, event_body, event_conflict, note
+from flyball.adapters.sql.tables import Number, event, event_body, event_conflict, note
 from flyball.core.chain import Head, Link, instant, key_of
-from flyball.core.facts import Recorded
-from flyball.core.ids import START, Digest, Instant, Position, canonical, digest_of
-from flyball.ports import Commit, Contested, Receipt
+from flyball.core.facts import BodyErased, Recorded
+from flyball.core.ids import START, Digest, Instant, ItemId, Position, canonical, digest_of
+from flyball.ports import Commit, Contested, Draft, Receipt
 
 #: Facts that one reading transaction fetches.
 PAGE = 1_000
+#: Links that one reading transaction fetches.
+LINKS = 5_000
 #: More than there will ever be.
 _ALL = Position(2**62)
 _NEWEST = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
+
+
+def _links(bodies: bool) -> sa.Select[Any]:
+    columns: list[sa.ColumnElement[Any]] = [
+        sa.func.coalesce(each, "") if each is event.c.item_id else each for each in rows.LINK
+    ]
+    if not bodies:
+        columns[-3:] = [sa.null(), sa.null(), sa.null()]
+    joined = event.outerjoin(event_body, event.c.seq == event_body.c.seq) if bodies else event
+    query = sa.select(*columns).select_from(joined).where(event.c.seq > sa.bindparam("after", type_=Number))
+    return query.order_by(event.c.seq).limit(sa.bindparam("most", type_=Number))
+
+
+_LINKS = {bodies: _links(bodies) for bodies in (True, False)}
 
 
 class SqlLog:
@@ -34,17 +50,22 @@ class SqlLog:
         """See `ports.Log`."""
         drafts = written(commit)
         try:
-            with self._database.write() as connection:
-                standing = _standing(connection, drafts)
-                planned = plan(commit, drafts, standing, _head(connection), now, self._salt)
-                jobs.finish(connection, commit.done)
-                _insert(connection, planned)
-                items.apply(connection, planned.changes)
-                jobs.add(connection, planned.jobs, now)
-                _keep_notes(connection, commit)
+            return self._database.retried(lambda: self._append(commit, drafts, now))
         except Clash as clash:
-            self._keep_evidence(clash.contested)
+            contested = clash.contested
+            self._database.retried(lambda: self._keep_evidence(contested))
             raise clash.conflict() from None
+
+    def _append(self, commit: Commit, drafts: Sequence[Written], now: Instant) -> tuple[Receipt, ...]:
+        with self._database.write("log") as connection:
+            standing = _standing(connection, drafts)
+            planned = plan(commit, drafts, standing, _head(connection), now, self._salt)
+            jobs.finish(connection, commit.done)
+            jobs.resolve(connection, commit.requeued, commit.dropped, now)
+            _insert(connection, planned)
+            items.apply(connection, planned.changes)
+            jobs.add(connection, planned.jobs, now)
+            _keep_notes(connection, commit)
         return planned.receipts
 
     def read(
@@ -60,10 +81,12 @@ class SqlLog:
                 if until is None and len(page) == size:
                     # Otherwise one who writes while he reads might never come to the end.
                     until = _head(connection).seq
-            yield from map(rows.recorded, page)
+            for row in page:
+                if row.body is not None:  # it was erased
+                    left -= 1
+                    yield rows.recorded(row)
             if len(page) < size:
                 return
-            left -= size
             after = page[-1].seq
 
     def head(self) -> Receipt:
@@ -78,19 +101,15 @@ class SqlLog:
             found: str | None = connection.scalar(sa.select(note.c.value).where(note.c.name == name))
         return found
 
-    def links(self, after: Position = START) -> Iterator[Link]:
+    def links(self, after: Position = START, bodies: bool = True) -> Iterator[Link]:
         """See `ports.Evidence`."""
-        query = sa.select(*rows.LINK).select_from(
-            event.outerjoin(event_body, event.c.seq == event_body.c.seq)
-        )
         while True:
-            paged = query.where(event.c.seq > after).order_by(event.c.seq).limit(PAGE)
             with self._database.read() as connection:
-                page = connection.execute(paged).all()
-            yield from map(rows.link, page)
-            if len(page) < PAGE:
+                page = bulk.rows(connection, _LINKS[bodies], {"after": int(after), "most": LINKS})
+            yield from map(Link._make, page)
+            if len(page) < LINKS:
                 return
-            after = page[-1].seq
+            after = Position(page[-1][0])
 
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""
@@ -99,9 +118,28 @@ class SqlLog:
             found = connection.execute(sa.select(*columns)).all()
         return iter(in_order(Contested(*row) for row in found))
 
+    def erase(
+        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+    ) -> Receipt:
+        """See `ports.Evidence`."""
+        return self._database.retried(lambda: self._erase(facts, items, Commit([Draft(record)]), now))
+
+    def _erase(
+        self, facts: Sequence[Position], items: Sequence[ItemId], commit: Commit, now: Instant
+    ) -> Receipt:
+        with self._database.write("log") as connection:
+            planned = plan(commit, written(commit), {}, _head(connection), now, self._salt)
+            _insert(connection, planned)
+            erasing.erase(connection, facts, items)
+        return planned.receipts[0]
+
+    def sweep(self) -> bool:
+        """See `ports.Evidence`."""
+        return self._database.alone_on(erasing.sweep)
+
     def _keep_evidence(self, contested: Sequence[Contested]) -> None:
         table = event_conflict
-        with self._database.write() as connection:
+        with self._database.write("log") as connection:
             for each in contested:
                 row = _conflict_row(each)
                 there = sa.select(table.c.idem_key).where(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from flyball.adapters.sql.database import Database, Kind
 from flyball.errors import Unreachable
 
 #: STRICT tables.
@@ -23,6 +24,22 @@ _BOTH = ("busy_timeout", _PATIENCE), ("foreign_keys", 1), ("mmap_size", 0), ("tr
 # passes the triggers that keep the history.
 _WRITES = (*_BOTH, ("journal_mode", "wal"), ("synchronous", 2), ("recursive_triggers", 1))
 _READS = (*_BOTH, ("synchronous", 2), ("query_only", 1))
+
+
+def opened(path: Path, read_only: bool) -> Database:
+    """A file as a database."""
+    kind = Kind(
+        one_writer=True,
+        alone=lambda connection: True,
+        ours=lambda error: isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError),
+        fatal=fatal,
+        # The one writer meets nobody, and a file is always there.
+        passing=lambda error: False,
+        away=lambda error: False,
+        words=lambda error: str(error.orig),
+        pause=lambda attempt: None,
+    )
+    return Database(str(path), None if read_only else writing(path), reading(path), kind)
 
 
 def writing(path: Path) -> sa.Engine:

@@ -2,74 +2,119 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from flyball.adapters.commits import Salt
-from flyball.adapters.sql import sqlite
+from flyball.adapters.sql import postgres, sqlite
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.items import SqlItems
 from flyball.adapters.sql.jobs import SqlJobs
-from flyball.adapters.sql.lock import WriterLock
+from flyball.adapters.sql.leader import Leader
+from flyball.adapters.sql.lock import WriterLock, held
 from flyball.adapters.sql.log import SqlLog
 from flyball.adapters.sql.migrate import revision_of, upgrade
 from flyball.adapters.sql.migrations import REVISIONS
-from flyball.errors import BadUsage, NotFound, Unreachable
+from flyball.errors import BadUsage, NotFound, StoreLocked, Unreachable
 from flyball.ports import Store
 
+#: The loop whose store is meant where none is named.
+LOOP = "flyball"
 
-def open_store(url_or_path: str | Path, *, salt: Salt, read_only: bool = False) -> Store:
+
+def open_store(url_or_path: str | Path, *, salt: Salt, read_only: bool = False, loop: str = LOOP) -> Store:
     """Open a store, and make it or bring it up to date where it is to be written.
 
-    A path, or `sqlite:///path`. One process at a time may hold it for writing; `read_only` opens it
-    beside that one. `salt` gives so many bytes of chance (`os.urandom`). Raises StoreLocked, NewerStore,
-    NotFound (to read what is not there), BadUsage (not a store), Unreachable.
+    A path or `sqlite:///path`: one process at a time may hold it for writing; `read_only` opens it
+    beside that one. `postgresql://…`: as many as want to, each `loop` in a schema of its own. `salt`
+    gives so many bytes of chance (`os.urandom`). Raises StoreLocked, NewerStore, NotFound (to read what
+    is not there), BadUsage (not a store), Unreachable.
     """
-    path = _path(url_or_path)
-    if path.is_dir():
-        raise Unreachable(f"{path} is a directory; stores.database in loop.toml names a file.")
-    lock = None if read_only else _locked(path)
-    database = Database(
-        str(path), None if read_only else sqlite.writing(path), sqlite.reading(path), sqlite.fatal
-    )
-    try:
-        _prepare(database, path, read_only)
-    except BaseException:
-        database.close()
-        if lock is not None:
-            lock.release()
-        raise
+    place = _place(url_or_path)
+    if isinstance(place, sa.URL):
+        return _on_postgres(place, loop, salt, read_only)
+    return _on_sqlite(place, salt, read_only)
 
+
+def is_written(url_or_path: str | Path, loop: str = LOOP) -> bool:
+    """Whether a living process has the store open for writing. Raises BadUsage, Unreachable."""
+    place = _place(url_or_path)
+    if isinstance(place, Path):
+        return held(_lock_of(place))
+    database = postgres.opened(place, loop, read_only=True)
+    try:
+        with database.read() as connection:
+            return not database.alone(connection)
+    finally:
+        database.close()
+
+
+def _place(url_or_path: str | Path) -> Path | sa.URL:
+    if isinstance(url_or_path, Path) or "://" not in url_or_path:
+        return Path(url_or_path)
+    try:
+        url = sa.make_url(url_or_path)
+    except (sa.exc.ArgumentError, ValueError):
+        # What cannot be taken apart is not shown: there may be a password in it.
+        scheme = url_or_path.partition("://")[0]
+        raise BadUsage(
+            f"the URL {scheme}://… of the store cannot be read; see docs/how-to/postgresql.md"
+        ) from None
+    if url.get_backend_name() in ("postgresql", "postgres") and url.database:
+        return url
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database)
+    raise BadUsage(
+        f"{url.render_as_string(hide_password=True)} cannot hold a store: name a file, sqlite:///FILE or"
+        " postgresql://USER@HOST/DATABASE."
+    )
+
+
+def _store(
+    database: Database, salt: Salt, lock: WriterLock | None = None, leader: Leader | None = None
+) -> Store:
     def close() -> None:
+        if leader is not None:
+            leader.close()
         database.close()
         if lock is not None:
             lock.release()
 
     log = SqlLog(database, salt)
-    return Store(log=log, jobs=SqlJobs(database), items=SqlItems(database), evidence=log, close=close)
+    store = Store(log=log, jobs=SqlJobs(database), items=SqlItems(database), evidence=log, close=close)
+    return store if leader is None else replace(store, shared=True, leads=leader.leads)
 
 
-def _path(url_or_path: str | Path) -> Path:
-    if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        return Path(url_or_path)
-    url = sa.make_url(url_or_path)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise BadUsage(
-            f"{url.render_as_string(hide_password=True)} cannot hold a store: name a file, or sqlite:///FILE."
-        )
-    return Path(url.database)
+def _on_sqlite(path: Path, salt: Salt, read_only: bool) -> Store:
+    if path.is_dir():
+        raise Unreachable(f"{path} is a directory; stores.database in loop.toml names a file.")
+    lock = None if read_only else _locked(path)
+    database = sqlite.opened(path, read_only)
+    try:
+        _prepare_sqlite(database, path, read_only)
+    except BaseException:
+        database.close()
+        if lock is not None:
+            lock.release()
+        raise
+    return _store(database, salt, lock)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def _locked(path: Path) -> WriterLock:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return WriterLock(path.with_name(path.name + ".lock"))
+        return WriterLock(_lock_of(path))
     except OSError as error:
         raise Unreachable(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _prepare(database: Database, path: Path, read_only: bool) -> None:
+def _prepare_sqlite(database: Database, path: Path, read_only: bool) -> None:
     if read_only and not path.exists():
         raise NotFound(f"There is no store at {path}. The first run of the loop makes it.")
     if not sqlite.may_be_one(path):
@@ -82,4 +127,41 @@ def _prepare(database: Database, path: Path, read_only: bool) -> None:
     if read_only:
         raise BadUsage(f"{path} is older than this Flyball. Run its loop once to bring it up to date.")
     with database.write() as connection:
+        upgrade(connection)
+
+
+def _on_postgres(url: sa.URL, loop: str, salt: Salt, read_only: bool) -> Store:
+    database = postgres.opened(url, loop, read_only)
+    try:
+        _prepare_postgres(database, loop, read_only)
+    except BaseException:
+        database.close()
+        raise
+    return _store(database, salt, leader=Leader(database, loop))
+
+
+def _prepare_postgres(database: Database, loop: str, read_only: bool) -> None:
+    with database.read() as connection:
+        revision = revision_of(connection, database.name)
+    if read_only and revision is None:
+        raise NotFound(f"There is no {database.name}. The first run of the loop makes it.")
+    if read_only and revision != REVISIONS[-1]:
+        raise BadUsage(
+            f"{database.name} is older than this Flyball. Run its loop once to bring it up to date."
+        )
+    if read_only:
+        return
+    # Also where nothing is to be done: from here on, others see that it is open, and migrate nothing.
+    with database.write("log") as connection:
+        revision = revision_of(connection, database.name)
+        if revision == REVISIONS[-1]:
+            return
+        if revision is not None and not postgres.claim_for_migration(connection, loop):
+            raise StoreLocked(
+                f"{database.name} is older than this Flyball, and another process has it open. Stop all of"
+                " them and start one; it brings the tables up to date."
+            )
+        if revision is None:
+            postgres.make_schema(connection, loop)
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         upgrade(connection)

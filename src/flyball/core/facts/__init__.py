@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from flyball.core.facts.evidence import BodyErased, LetterDropped, LetterRequeued
 from flyball.core.facts.models import (
     ChallengerKept,
     DriftMeasured,
@@ -45,6 +46,13 @@ from flyball.core.facts.stream import (
     PoolScored,
     Work,
 )
+from flyball.core.facts.trials import (
+    CanaryBegan,
+    CanaryEnded,
+    ShadowDue,
+    TransitionBegan,
+    TransitionEnded,
+)
 from flyball.core.ids import Instant, Pins, Position
 
 __all__ = [
@@ -57,6 +65,9 @@ __all__ = [
     "AnswerParked",
     "BatchReleased",
     "BatchSettled",
+    "BodyErased",
+    "CanaryBegan",
+    "CanaryEnded",
     "ChallengerKept",
     "DecisionMade",
     "DriftMeasured",
@@ -66,6 +77,8 @@ __all__ = [
     "KnobTurned",
     "LabelSettled",
     "LabelsKnown",
+    "LetterDropped",
+    "LetterRequeued",
     "Looked",
     "LoopStarted",
     "LoopStopped",
@@ -80,7 +93,10 @@ __all__ = [
     "RunBegan",
     "RunEnded",
     "RunFailed",
+    "ShadowDue",
     "TeamMeasured",
+    "TransitionBegan",
+    "TransitionEnded",
     "Work",
     "body_of",
     "fact_of",
@@ -116,6 +132,14 @@ Fact = (
     | ActionRefused
     | AlertRaised
     | AlertCleared
+    | CanaryBegan
+    | CanaryEnded
+    | TransitionBegan
+    | ShadowDue
+    | TransitionEnded
+    | BodyErased
+    | LetterRequeued
+    | LetterDropped
 )
 
 
@@ -177,7 +201,7 @@ def _plain(value: Any) -> Any:
 def _frozen(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _frozen(inner) for key, inner in value.items()}
+            return {k: v if isinstance(v, _SCALAR) else _frozen(v) for k, v in value.items()}
         case list():
             return tuple(_frozen(inner) for inner in value)
         case _:

@@ -16,12 +16,17 @@ from flyball.core.knobs import Value
 
 @dataclass(frozen=True, slots=True)
 class RulesLoaded:
-    """A rule file took effect. `text` is the whole file, so that any decision can be read again."""
+    """A rule file took effect. `text` is the whole file, so that any decision can be read again.
+
+    `by` and `because`: who put it in force with a command, and why. Empty for a file saved by hand.
+    """
 
     kind: ClassVar[str] = "rules-loaded"
     digest: Digest
     name: str
     text: str
+    by: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,14 +36,19 @@ def advance(
     live: bool,
 ) -> Advanced:
     """Take every rule, and every rule for each annotator, one look further."""
-    paused = _paused(knobs, moment)
+    paused, instances = _paused(knobs, moment), memory.instances
     cases: list[Case] = []
     waiting: dict[str, Instance] = {}
     heard: list[tuple[Rule, str | None]] = []
     mute: list[tuple[Rule, str | None]] = []
     for rule, about in _instances(memory, snapshot, rules, moment):
         key = instance_key(rule, about)
-        was = memory.instances.get(key, IDLE)
+        was = instances.get(key, IDLE)
+        if was is IDLE and not paused and truths.get(condition_key(rule.id, "when", about)) is False:
+            # What most rules do in most looks: nothing, whatever the rest of them says.
+            if rule.mode == "live":
+                heard.append((rule, about))
+            continue
         if paused and (rule.id in paused or None in paused):
             stands, event = stopped(was)
         else:
@@ -57,7 +62,10 @@ def advance(
             cases.append(Case(rule, about, len(cases), acts, was, stands, event))
         elif stands != IDLE:
             waiting[key] = stands
-    silent = _writes(mute, rules, knobs) - _writes(heard, rules, knobs) if mute else set()
+    silent = _writes(mute, rules, knobs) if mute else set()
+    if silent:
+        names = {target.knob for target in silent}
+        silent -= _writes((each for each in heard if _touches(each[0], names)), rules, knobs)
     since = {target: memory.silent.get(target, moment) for target in sorted(silent, key=str)}
     return Advanced(tuple(cases), waiting, since)
 
@@ -75,18 +83,30 @@ def _instances(
     memory: Memory, snapshot: Snapshot, rules: Ruleset, moment: Moment
 ) -> Iterator[tuple[Rule, str | None]]:
     """Each rule once, or once for each annotator that is there or whose instance is not at rest."""
+    own = [key for key in memory.instances if "@" in key]
     for rule in rules.rules:
         if rule.foreach is None:
             yield rule, None
             continue
         prefix = f"{rule.id}@"
-        gone = {
+        gone = [
             key.removeprefix(prefix)
-            for key, instance in memory.instances.items()
-            if key.startswith(prefix) and (instance.state != "idle" or resting(rule, instance, moment))
-        }
+            for key in own
+            if key.startswith(prefix)
+            and ((instance := memory.instances[key]).state != "idle" or resting(rule, instance, moment))
+        ]
         for about in sorted({*snapshot.each, *gone}):
             yield rule, about
+
+
+def _touches(rule: Rule, names: set[str]) -> bool:
+    for name in rule.hold:
+        if name in names:
+            return True
+    for act in rule.then:  # noqa: SIM110 -- asked of every rule in every look: a generator costs more
+        if isinstance(act, Turn) and act.knob in names:
+            return True
+    return False
 
 
 def _writes(instances: Iterable[tuple[Rule, str | None]], rules: Ruleset, knobs: KnobState) -> set[Target]:

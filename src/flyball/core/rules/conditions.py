@@ -91,9 +91,12 @@ class Moment:
         return value if value is None or isinstance(value, str) else _finite(float(value))
 
     def _now(self, call: Call) -> float | None:
-        values = [value for each in call.args if isinstance(value := self.value(each), float)]
-        if len(values) < len(call.args):
-            return None
+        values: list[float] = []
+        for each in call.args:
+            value = self.value(each)
+            if not isinstance(value, float):
+                return None
+            values.append(value)
         match call.name:
             case "abs":
                 return abs(values[0])
@@ -149,7 +152,12 @@ class Sides:
     ) -> dict[str, float | str | None]:
         """What each side is now. One look is one call, after the history was fed."""
         moment = Moment(snapshot, history, knobs)
-        found = {key: moment.value(side) for key, side in self.loop.items()}
+        values = snapshot.values
+        # Most sides are signals as they are: for them the tree need not be walked.
+        found: dict[str, Side] = {
+            key: _finite(values.get(side.signal)) if type(side) is Read else moment.value(side)
+            for key, side in self.loop.items()
+        }
         for annotator in snapshot.each if self.annotators else ():
             found[_at(_PRESENT, annotator)] = 1.0
             own = Moment(snapshot, history, knobs, annotator)

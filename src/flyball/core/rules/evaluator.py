@@ -50,6 +50,7 @@ class Evaluator:
         self.history = History(rules)
         self._truths = truths
         self._sides = Sides.of(rules)
+        self._knobs: tuple[KnobState, dict[str, Value]] | None = None
         for snapshot in past:
             self.history.add(snapshot)
 
@@ -57,7 +58,7 @@ class Evaluator:
         """Take a look at `snapshot.at`. It counts once it is kept; see `keep`."""
         now = snapshot.at
         self.history.add(snapshot)
-        values = knob_values(knobs, now)
+        values = self._values(knobs, now)
         readings = self._sides.readings(snapshot, self.history, values)
         truths = self._truths(self.rules, readings)
 
@@ -75,6 +76,15 @@ class Evaluator:
     def keep(self, taken: Taken) -> None:
         """Remember a look, once what followed from it is written down."""
         self.memory = taken.memory
+
+    def _values(self, knobs: KnobState, now: Instant) -> dict[str, Value]:
+        """Every knob in force: those of the look before, where nothing was turned and nothing runs out."""
+        if self._knobs is None or self._knobs[0] is not knobs:
+            values = knob_values(knobs, now)
+            lasting = all(layer.until is None for layers in knobs.turned.values() for layer in layers)
+            self._knobs = (knobs, values) if lasting else None
+            return values
+        return self._knobs[1]
 
 
 def knob_values(knobs: KnobState, now: Instant) -> dict[str, Value]:

@@ -38,6 +38,12 @@ class Checker:
         end = behind.end if behind else token.end
         if not math.isfinite(value):
             return self._wrong("R203", f"`{token.text}` is too large", token.start, token.end)
+        if token.text[0] == "0" and token.text[1:2] not in ("", ".", "e", "E"):
+            # Elsewhere this is octal, or part of a date, and neither is meant by a sum of three numbers.
+            message = (
+                f"`{token.text}` begins with a zero; write the number without it. Dates cannot be compared"
+            )
+            return self._wrong("R203", message, token.start, token.end)
         unit = ""
         if token.unit == "%":
             value, unit = value / 100.0, "share"

@@ -9,7 +9,7 @@ from flyball.core.rules.typed import Kind, Typed
 from flyball.core.rules.words import LONGEST_WINDOW, MOST_CYCLES, OF_PAST, OF_VALUES, TRENDS
 
 #: In which unit a function of the past answers; those that are not here answer in the signal's own.
-_UNIT_OF = {
+UNIT_OF = {
     "rate": "per second",
     "slope": "slope",
     "drop": "share",
@@ -17,7 +17,8 @@ _UNIT_OF = {
     "changes": "count",
     "absent": "flag",
 }
-_IN_RANGE = ("avg", "min", "max", "quantile")
+#: Functions of the past that answer within the bounds of their signal.
+IN_RANGE = ("avg", "min", "max", "quantile")
 
 
 def called(name: str, arguments: Sequence[Typed], start: int, end: int) -> Typed | str:
@@ -51,8 +52,8 @@ def _of_past(name: str, arguments: Sequence[Typed], window: Span, start: int, en
         if not isinstance(tree, Number) or not 0.0 <= tree.value <= 1.0:
             return _form(name)
         share = tree.value
-    unit = _UNIT_OF.get(name, signal.unit)
-    bounded = name in _IN_RANGE
+    unit = UNIT_OF.get(name, signal.unit)
+    bounded = name in IN_RANGE
     kind: Kind = "flag" if unit == "flag" and name == "absent" else "number"
     return Typed(
         Call(name, (signal.expression,), window, share),

@@ -35,14 +35,17 @@ class History:
             compare for condition in ruleset.conditions.values() for compare in comparisons_in(condition)
         ]
         self._loop = {call: Window(call) for call in _windows((*_sides(named), *_expressions(loop)))}
+        self._fed = [(_signal(call), window) for call, window in self._loop.items()]
         self._calls = list(dict.fromkeys(_windows(_expressions(each))))
         self._each: dict[str, dict[Call, Window]] = {}
+        # A call is found by its identity first: its hash is that of a whole tree.
+        self._known: dict[int, tuple[Call, Window | None]] = {}
 
     def add(self, snapshot: Snapshot) -> None:
         """One more look. Looks come in order of time."""
         at, cycle = snapshot.at, snapshot.cycle
-        for call, window in self._loop.items():
-            window.add(at, cycle, _finite(snapshot.values.get(_signal(call))))
+        for signal, window in self._fed:
+            window.add(at, cycle, _finite(snapshot.values.get(signal)))
         if not self._calls:
             return
         for annotator in snapshot.each:
@@ -59,9 +62,13 @@ class History:
 
     def value(self, call: Call, about: str | None = None) -> float | None:
         """What a function of the past is as of the last look; for one annotator where `about` names one."""
-        windows = self._loop if about is None else self._each.get(about, {})
-        window = windows.get(call)
-        return window.value() if window is not None else None
+        if about is not None:
+            window = self._each.get(about, {}).get(call)
+            return window.value() if window is not None else None
+        known = self._known.get(id(call))
+        if known is None or known[0] is not call:
+            known = self._known[id(call)] = (call, self._loop.get(call))
+        return known[1].value() if known[1] is not None else None
 
     @property
     def reach(self) -> Reach:

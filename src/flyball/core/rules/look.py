@@ -39,7 +39,8 @@ def look(
     ended = list(upkeep.ended(knobs, moment, rules.digest))
     knobs = _after(knobs, ended)
     ahead = advance(memory, truths, snapshot, moment, rules, knobs, live)
-    asked = [want for case in ahead.cases for want in wants(case, knobs, rules.bounds, moment)]
+    busy = (case for case in ahead.cases if case.event or case.rule.hold)
+    asked = [want for case in busy for want in wants(case, knobs, rules.bounds, moment)]
     touched = dict.fromkeys([*memory.trails, *(want.target for want in asked)])
     trails = upkeep.trails_at(memory.trails, touched, knobs, rules.bounds, moment)
 
@@ -67,7 +68,8 @@ def _told(
     for outcome in settled:
         outcomes.setdefault(outcome.want.case.order, []).append(outcome)
     for case in cases:
-        yield from telling.of(case, outcomes.get(case.order, []), knobs)
+        if case.event or case.order in outcomes:
+            yield from telling.of(case, outcomes.get(case.order, []), knobs)
 
 
 def _held(cases: Iterable[Case], knobs: KnobState) -> set[tuple[Target, str]]:

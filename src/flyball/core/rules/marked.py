@@ -9,6 +9,8 @@ from flyball.errors import Problem
 
 #: More mistakes than this are counted, not shown.
 MOST_PROBLEMS = 100
+#: Longer messages than this repeat what somebody wrote that is no word.
+_LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Complaints:
         self.problems.append(
             Problem(
                 code=code,
-                message=f"{self.about}{message}",
+                message=_plain(f"{self.about}{message}"),
                 file=self.source.name,
                 line=line + 1,
                 column=column + 1,
@@ -138,6 +140,14 @@ class Complaints:
 
     def _of(self, severity: str) -> Iterator[Problem]:
         return (problem for problem in self.problems if problem.severity == severity)
+
+
+def _plain(message: str) -> str:
+    """A message without what a terminal would obey, and no longer than a person reads."""
+    short = (
+        message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 4 :]}"
+    )
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
 
 
 def _place(problem: Problem) -> tuple[int, int]:

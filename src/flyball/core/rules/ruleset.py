@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flyball.core.ids import Digest
-from flyball.core.rules import values
+from flyball.core.rules import parse, values
 from flyball.core.rules.bounds import read_bounds
-from flyball.core.rules.check import Placed, unwise
+from flyball.core.rules.check import unwise
 from flyball.core.rules.entry import Defaults, Given, read_condition, read_rule
-from flyball.core.rules.marked import Complaints, Marked, Pairs, Scalar, Source
+from flyball.core.rules.marked import Complaints, Items, Marked, Pairs, Scalar, Source
 from flyball.core.rules.model import Condition, Ruleset, Span
+from flyball.core.rules.placed import Placed
 from flyball.core.rules.sections import Section
 from flyball.core.rules.tree import named_in
 from flyball.core.rules.typed import Names
@@ -20,6 +22,8 @@ from flyball.errors import BadFile, Problem
 
 #: How many rules a file may have.
 MOST_RULES = 1000
+#: How long all conditions of a file may be together: 300 characters for each of a thousand rules.
+LONGEST = 300_000
 
 _KEYS = ("version", "every", "defaults", "knobs", "conditions", "rules")
 
@@ -49,6 +53,8 @@ def read_ruleset(
     section.need("rules", "")
     written = section.scalar("every")
     every = values.seconds(written, tell) if written else None
+    if _too_long(document.root, section, tell):
+        raise BadFile(tell.errors())
     knobs = section.section("knobs")
     bounds = read_bounds(knobs, catalogue, tell) if knobs else {}
     named = section.section("conditions")
@@ -59,8 +65,30 @@ def read_ruleset(
         raise BadFile(found)
     rules = tuple(each.rule for each in placed)
     ruleset = Ruleset(document.digest, document.name, document.text, every or 0.0, rules, conditions, bounds)
-    unwise(ruleset, placed, tell)
+    unwise(ruleset, placed, catalogue, tell)
     return ruleset, tell.warnings()
+
+
+def _too_long(root: Pairs, section: Section, tell: Complaints) -> bool:
+    """Whether all conditions together are longer than a file may have them; it is told."""
+    # What is too long by itself is told as that.
+    lengths = [len(scalar.text) for scalar in _expressions(root)]
+    length = sum(each for each in lengths if each <= parse.LONGEST)
+    if length > LONGEST:
+        message = f"all conditions together have {length:,} characters; a file has at most {LONGEST:,}"
+        tell.tell(section.key("rules"), "R008", message)
+    return length > LONGEST
+
+
+def _expressions(root: Pairs) -> Iterator[Scalar]:
+    for key, value in root.entries:
+        entries = value.of if key.text == "rules" and isinstance(value, Items) else ()
+        for pairs in (value, *entries) if key.text in ("conditions", "rules") else ():
+            if isinstance(pairs, Pairs):
+                for name, inner in pairs.entries:
+                    written = key.text == "conditions" or name.text in ("when", "until", "because")
+                    if written and isinstance(inner, Scalar):
+                        yield inner
 
 
 def _check_version(section: Section, tell: Complaints) -> None:
@@ -105,13 +133,23 @@ def _in_order(
 ) -> dict[str, Condition]:
     ordered: dict[str, Condition] = {}
     waiting = {name: set(named_in(each)) & set(conditions) for name, each in conditions.items()}
-    while ready := [name for name, uses in waiting.items() if uses <= set(ordered)]:
-        for name in ready:
-            ordered[name] = conditions[name]
-            del waiting[name]
+    users: dict[str, list[str]] = {name: [] for name in conditions}
+    for name, uses in waiting.items():
+        for used in uses:
+            users[used].append(name)
+    ready = deque(name for name, uses in waiting.items() if not uses)
+    while ready:
+        name = ready.popleft()
+        ordered[name] = conditions[name]
+        del waiting[name]
+        for user in users[name]:
+            waiting[user].discard(name)
+            if not waiting[user]:
+                ready.append(user)
     for name in waiting:
-        circle = _circle(name, waiting)
-        if circle:
+        if tell.full:
+            break
+        if circle := _circle(name, waiting):
             tell.tell(keys[name], "R308", f"`{name}` uses itself: {' → '.join(circle)}")
     return ordered
 

@@ -107,6 +107,8 @@ def unsettled(
 
 
 def _recent(trail: tuple[Step, ...], bounds: Bounds | None, moment: Moment) -> tuple[Step, ...]:
+    if len(trail) == 1:
+        return trail
     return max((tuple(since(trail, moment, span)) for span in _spans(bounds)), key=len)
 
 

@@ -12,8 +12,9 @@ from flyball.core.rules.marked import Complaints, Scalar
 from flyball.core.rules.model import Span
 from flyball.core.rules.words import SECONDS, listed, near
 
-_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*(?:\.\d[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
-_SPAN = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([a-z]+)")
+#: No zero stands before other digits: elsewhere that is octal, or a date.
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][\d_]*)(?:\.\d[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?", re.ASCII)
+_SPAN = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
 _TIMES = "times are written `30s`, `10m`, `6h`, `2d`"
 
 

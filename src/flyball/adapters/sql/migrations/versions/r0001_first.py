@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from flyball.errors import BadUsage
+
 revision = "0001"
 down_revision = None
 
@@ -43,6 +45,15 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for statement in _SQLITE_TRIGGERS.split("END;")[:-1]:
             op.execute(sa.text(statement + "END"))
+
+
+def downgrade() -> None:
+    """Back to nothing, which only a store with nothing in it can go."""
+    connection = op.get_bind()
+    if connection.execute(sa.text("SELECT 1 FROM event LIMIT 1")).first():
+        raise BadUsage("There is nothing before revision 0001 that could hold the facts of this store.")
+    for table in ("label", "item", "arrival", "dead", "job", "note", "event_conflict", "event_body", "event"):
+        op.drop_table(table)
 
 
 def _history() -> None:

@@ -1,0 +1,85 @@
+"""The command `reconcile`: today's integration on the captured answers, against the labels that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flyball.adapters.segments import FileSegments
+from flyball.adapters.stream import open_stream
+from flyball.bootstrap import opened_store, settings_of
+from flyball.cli.show import as_json, number, print_line
+from flyball.cli.times import moment_of
+from flyball.core.facts import BodyErased
+from flyball.work import reconcile as work
+from flyball.work.reconcile import Difference, Reconciled
+
+#: Differences that are listed.
+LISTED = 20
+
+
+def reconcile(loop: Path, since: str, *, json: bool) -> int:
+    """Reconcile, and tell every difference; 1 where there is one, or an answer is in no account."""
+    settings = settings_of(loop)
+    segments = FileSegments(settings.path(settings.stores.segments))
+    with opened_store(settings) as store:
+        begin = moment_of(since if "-" in since else f"{since} ago", store.log.head().at)
+        found = work.reconcile(store, segments, open_stream(settings).classes, begin)
+        erased = next(iter(store.log.read(kinds=[BodyErased.kind], limit=1)), None) is not None
+    fine = not (found.differences or found.lost)
+    if json:
+        as_json(_told(found) | {"same_labels": fine})
+    else:
+        print_line(_lines(found, erased))
+    return 0 if fine else 1
+
+
+def _told(found: Reconciled) -> dict[str, Any]:
+    return {
+        "labels": found.labels,
+        "same": found.same,
+        "unknowable": found.unknowable,
+        "captured": found.captured,
+        "accounts": dict(found.accounts),
+        "lost": list(found.lost),
+        "differences": [
+            {
+                "item": each.item,
+                "fact": each.fact,
+                "what": each.what,
+                "stands": each.stands,
+                "today": each.today,
+            }
+            for each in found.differences
+        ],
+    }
+
+
+def _lines(found: Reconciled, erased: bool) -> str:
+    lines: list[str] = []
+    for each in found.differences[:LISTED]:
+        lines.append(f"item {each.item} (fact {each.fact}): {each.what}")
+        lines += _difference(each)
+    if len(found.differences) > LISTED:
+        lines.append(f"… and {number(len(found.differences) - LISTED)} more; --json lists all")
+    lines += [f"answer {seq} is in no account" for seq in found.lost[:LISTED]]
+    lines.append(f"labels    {number(found.same)} of {number(found.labels)} are the same, byte for byte")
+    if found.unknowable:
+        lines.append(f"          {number(found.unknowable)} rest on answers that were erased")
+    lines.append(f"answers   {next(iter(work.told(found)))}")
+    return "\n".join(lines)
+
+
+def _difference(each: Difference) -> list[str]:
+    if each.stands is None or each.today is None:
+        return []
+    return [
+        f"    {name}: {_short(each.stands)(name)} stands, {_short(each.today)(name)} today"
+        for name in each.stands
+        if each.stands[name] != each.today[name]
+    ]
+
+
+def _short(values: Mapping[str, Any]) -> Any:
+    return lambda name: str(values[name])[:40]

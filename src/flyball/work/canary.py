@@ -1,0 +1,224 @@
+"""A canary at work: a new rule file looks beside the one in force, and governs its share of the batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flyball.core.canary import LEAST_BATCHES, Verdict, judge, outcomes
+from flyball.core.chance import rng
+from flyball.core.control import PERSON, KnobState, Layer, Target
+from flyball.core.facts import CanaryBegan, CanaryEnded, DecisionMade, Fact, KnobTurned
+from flyball.core.ids import Instant
+from flyball.core.rules.evaluator import Evaluator, Taken
+from flyball.core.rules.memory import Memory, carry
+from flyball.core.rules.model import Ruleset
+from flyball.core.signal import Snapshot
+from flyball.errors import BadUsage
+from flyball.work import govern
+from flyball.work.rulebook import Rulebook
+from flyball.work.tools import Tools
+
+#: The name of the checkpoint that lets a canary survive a restart.
+NOTE = "canary"
+#: Who ends a canary that nobody ended.
+CONTROLLER = "flyball"
+
+
+@dataclass(slots=True)
+class Canary:
+    """The canary of one loop, while there is one. Its knobs are its own; only those of batches are used."""
+
+    tools: Tools
+    rulebook: Rulebook
+    _evaluator: Evaluator | None = None
+    #: How often it was judged: half-way, and at its end.
+    _judged: int = 0
+    _cycles: int = -1
+
+    @property
+    def began(self) -> CanaryBegan | None:
+        """The canary that is under way."""
+        recorded = self.tools.state.canary
+        return recorded.fact if recorded and isinstance(recorded.fact, CanaryBegan) else None
+
+    def look(self, snapshot: Snapshot, *, live: bool) -> Taken | None:
+        """Look with the canary's rules; None while there is no canary. It counts once it is kept."""
+        began = self.began
+        if began is None:
+            self._evaluator = self.tools.canary = None
+            return None
+        evaluator = self._awake(began)
+        assert self.tools.canary is not None
+        knobs = with_people(self.tools.canary, self.tools.knobs)
+        taken = evaluator.look(snapshot, knobs, live=live)
+        self.tools.canary = after(knobs, taken.facts)
+        return taken
+
+    def keep(self, taken: Taken) -> None:
+        """Remember a look, once what followed from it is written down."""
+        assert self._evaluator is not None
+        self._evaluator.keep(taken)
+
+    def facts(self, taken: Taken) -> list[Fact]:
+        """What of a look is written down: its decisions. What they would turn beyond batches waits."""
+        catalogue = self.tools.knobs.catalogue
+
+        def acts(decision: DecisionMade) -> bool:
+            turned = [str(change["knob"]) for change in decision.changes if "knob" in change]
+            return decision.live and any(catalogue[name].scope == "batch" for name in turned)
+
+        made = [fact for fact in taken.facts if isinstance(fact, DecisionMade)]
+        return [replace(decision, live=acts(decision)) for decision in made]
+
+    def note(self, taken: Taken) -> str:
+        """The checkpoint to write with a look."""
+        assert self.tools.canary is not None
+        body = {
+            "rules": self.began.digest if self.began else "",
+            "memory": taken.memory.to_json(),
+            "knobs": [
+                [str(target), [[layer.name, layer.value, layer.because, layer.by, layer.priority]]]
+                for target, layers in self.tools.canary.turned.items()
+                for layer in layers
+                if not layer.name.startswith(PERSON)
+            ],
+        }
+        return json.dumps(body)
+
+    def verdict(self, now: Instant) -> None:
+        """End the canary when it is clearly worse, or when its batches are all settled and it is not."""
+        began, recorded = self.began, self.tools.state.canary
+        if began is None or recorded is None:
+            return
+        if self.rulebook.evaluator.rules.digest == began.digest:
+            self._end(CanaryEnded(began.digest, "promoted", "its file is in force", CONTROLLER), now)
+            return
+        if self.tools.state.cycles == self._cycles:
+            return
+        self._cycles = self.tools.state.cycles
+        kinds = ["looked", "batch-released", "batch-settled"]
+        facts = self.tools.store.log.read(recorded.seq, kinds=kinds)
+        means, rules = outcomes(facts, began.signal)
+        done = sum(digest == began.digest for digest in rules.values())
+        points = (max(LEAST_BATCHES, -(-began.batches // 2)), began.batches)
+        if done < points[min(self._judged, 1)]:
+            return
+        self._judged += 1
+        own = [mean for batch, mean in means.items() if rules[batch] == began.digest]
+        others = [mean for batch, mean in means.items() if rules[batch] != began.digest]
+        chance = rng(self.tools.settings.seed, "canary-verdict", began.digest, done)
+        self._act(began, judge(own, others, began.better, chance), done, now)
+
+    def _act(self, began: CanaryBegan, verdict: Verdict, done: int, now: Instant) -> None:
+        said = f"`{began.signal}` over batches: {verdict.because}"
+        if verdict.worse:
+            ended = CanaryEnded(began.digest, "rolled-back", said, CONTROLLER, verdict.figures)
+            self._end(ended, now)
+            self.tools.alert(now, "canary", f"the canary {began.name} went back: {said}")
+        elif done >= began.batches:
+            # The file first: where the process dies in between, its being in force ends the canary.
+            because = f"{began.because}; promoted as a canary: {said}"
+            govern.adopt(self.rulebook, began.text, began.by, because, now)
+            self._end(CanaryEnded(began.digest, "promoted", said, CONTROLLER, verdict.figures), now)
+
+    def _end(self, ended: CanaryEnded, now: Instant) -> None:
+        self.tools.tell(now, ended)
+        self._evaluator = self.tools.canary = None
+
+    def _awake(self, began: CanaryBegan) -> Evaluator:
+        """The evaluator of the canary's rules: as it stands, as the checkpoint has it, or begun anew."""
+        if self._evaluator is not None and self._evaluator.rules.digest == began.digest:
+            return self._evaluator
+        rules = self.rulebook.read(began.text.encode(), began.name)
+        kept = self.tools.store.log.note(NOTE)
+        body = json.loads(kept) if kept else {}
+        if body.get("rules") == began.digest:
+            memory, knobs = Memory.from_json(body["memory"]), restored(self.tools.knobs, body["knobs"])
+        else:
+            memory, knobs = self._begun(rules)
+        self._judged = 0
+        self.tools.canary = knobs
+        self._evaluator = self.rulebook.made(rules, memory)
+        return self._evaluator
+
+    def _begun(self, rules: Ruleset) -> tuple[Memory, KnobState]:
+        """From where the rules in force stand: what means the same goes on, the rest begins idle."""
+        standing = self.rulebook.evaluator
+        memory, off = carry(standing.memory, standing.rules, rules)
+        return memory, after(self.tools.knobs, off)
+
+
+def begin(tools: Tools, rules: Ruleset, request: Mapping[str, Any], by: str, now: Instant) -> CanaryBegan:
+    """Let a checked rule file govern a share of the batches. Raises BadUsage, with all that is wrong."""
+    share, signal, batches = float(request["share"]), str(request["signal"]), int(request["batches"])
+    wrong = []
+    if not 0 < share <= 0.5:
+        wrong.append(f"a canary governs more than 0% and at most 50% of the batches; {share:.0%} is not")
+    if batches < LEAST_BATCHES:
+        wrong.append(f"a canary is judged by at least {LEAST_BATCHES} batches of its own; {batches} are not")
+    if tools.state.canary is not None:
+        wrong.append("a canary is under way; end it first with `flyball rules apply --stop-canary`")
+    if rules.digest == tools.state.rules:
+        wrong.append("this file is in force already")
+    if wrong:
+        raise BadUsage("\n".join(wrong))
+    fact = CanaryBegan(
+        digest=rules.digest,
+        name=rules.name,
+        text=rules.text,
+        share=share,
+        signal=signal,
+        better=request["better"],
+        batches=batches,
+        by=by,
+        because=str(request["because"]),
+        first=tools.state.released + 1,
+    )
+    tools.tell(now, fact)
+    return fact
+
+
+def stop(tools: Tools, by: str, because: str, now: Instant) -> CanaryEnded:
+    """End a canary; its batches that are out stay as they were released. Raises BadUsage for none."""
+    recorded = tools.state.canary
+    if recorded is None or not isinstance(recorded.fact, CanaryBegan):
+        raise BadUsage("there is no canary to stop")
+    ended = CanaryEnded(recorded.fact.digest, "stopped", because, by)
+    tools.tell(now, ended)
+    return ended
+
+
+def with_people(own: KnobState, main: KnobState) -> KnobState:
+    """The canary's knobs with people's overrides as they stand in the loop."""
+    turned: dict[Target, tuple[Layer, ...]] = {
+        target: tuple(layer for layer in layers if not layer.name.startswith(PERSON))
+        for target, layers in own.turned.items()
+    }
+    for target, layers in main.turned.items():
+        people = tuple(layer for layer in layers if layer.name.startswith(PERSON))
+        if people:
+            turned[target] = (*turned.get(target, ()), *people)
+    return replace(own, turned={target: layers for target, layers in turned.items() if layers})
+
+
+def after(knobs: KnobState, facts: Sequence[object]) -> KnobState:
+    """The knobs after what a look, or a change of rules, turned."""
+    for fact in facts:
+        if isinstance(fact, KnobTurned):
+            knobs = knobs.evolve(fact)
+    return knobs
+
+
+def restored(main: KnobState, plain: Sequence[Any]) -> KnobState:
+    """The canary's knobs from its checkpoint."""
+    knobs = replace(main, turned={})
+    for target, layers in plain:
+        where = Target.of(target)
+        for name, value, because, by, priority in layers:
+            knobs = knobs.evolve(
+                KnobTurned(where.knob, name, value, because, by, priority, about=where.about)
+            )
+    return knobs

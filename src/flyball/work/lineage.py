@@ -1,0 +1,177 @@
+"""From an item to whatever came of it: batches, answers, labels, and the models that learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flyball.core.facts import (
+    AnswerGiven,
+    AnswerParked,
+    BatchReleased,
+    LabelSettled,
+    ModelPromoted,
+    ModelTrained,
+    Recorded,
+    RulesLoaded,
+    RunBegan,
+)
+from flyball.core.ids import Instant, ItemId, ModelVersion, Pins, Position
+from flyball.core.learning.plan import weights
+from flyball.errors import NotFound
+from flyball.ports import ItemRows, Items, ItemState, Log
+from flyball.work.decisions import told
+
+
+def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
+    """All that became of one item, with the rule files and decisions behind it. Raises NotFound."""
+    state = items.find([item]).get(item)
+    if state is None:
+        raise NotFound(f"no item {item} ever arrived; `flyball audit` lists answers with their items")
+    kinds = [AnswerParked.kind, BatchReleased.kind, LabelSettled.kind]
+    facts = [each for each in log.read(kinds=kinds) if _concerns(each, item)]
+    answers = items.answers(item)
+    batches = [each for each in facts if isinstance(each.fact, BatchReleased)]
+    labels = [each for each in facts if isinstance(each.fact, LabelSettled)]
+    known = state.seq if state.source == "natural" else None
+    models = _models(
+        log, items, state, [each.seq for each in labels] + ([known] if known is not None else [])
+    )
+    digests = {str(each.fact.rules) for each in batches if isinstance(each.fact, BatchReleased)}
+    return {
+        "item": item,
+        "state": state.state,
+        "label": state.label,
+        "label_from": state.source,
+        "arrived": {
+            "fact": state.arrived_seq,
+            "time": state.time,
+            "segment": state.segment,
+            "row": state.row,
+        },
+        "batches": [_batch(each) for each in batches],
+        "answers": [_answer(each, labels) for each in answers],
+        "parked": _parked(log, answers),
+        "labels": [_label(each) for each in labels],
+        "models": models,
+        "rule_files": _rule_files(log, digests | {model["rules"] for model in models}),
+        "decisions": _decisions(log, batches),
+    }
+
+
+def _concerns(recorded: Recorded, item: ItemId) -> bool:
+    match recorded.fact:
+        case BatchReleased(items=those):
+            return item in those
+        case LabelSettled(item=other):
+            return item == other
+        case _:
+            return False
+
+
+def _batch(recorded: Recorded) -> dict[str, Any]:
+    fact = recorded.fact
+    assert isinstance(fact, BatchReleased)
+    names = ("batch", "sampler", "model", "rules", "decision")
+    return {"fact": recorded.seq, "at": recorded.at, **{name: getattr(fact, name) for name in names}}
+
+
+def _answer(recorded: Recorded, labels: Sequence[Recorded]) -> dict[str, Any]:
+    fact = recorded.fact
+    assert isinstance(fact, AnswerGiven)
+    names = ("annotator", "label", "batch", "said_at", "seconds", "model")
+    settled = [
+        each.seq
+        for each in labels
+        if isinstance(each.fact, LabelSettled) and recorded.seq in each.fact.answers
+    ]
+    shown = {name: getattr(fact, name) for name in names}
+    return {"fact": recorded.seq, "at": recorded.at, **shown, "settled_in": settled}
+
+
+def _parked(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
+    seqs = {each.seq for each in answers}
+    return [
+        {"fact": each.seq, "answer": each.fact.answer, "reason": each.fact.reason}
+        for each in log.read(kinds=[AnswerParked.kind])
+        if isinstance(each.fact, AnswerParked) and each.fact.answer in seqs
+    ]
+
+
+def _label(recorded: Recorded) -> dict[str, Any]:
+    fact = recorded.fact
+    assert isinstance(fact, LabelSettled)
+    names = ("label", "policy", "agreed", "batch", "answers")
+    return {"fact": recorded.seq, "at": recorded.at, **{name: getattr(fact, name) for name in names}}
+
+
+def _models(log: Log, items: Items, state: ItemState, labels: Sequence[Position]) -> list[dict[str, Any]]:
+    """The models that learned from a label of the item: settled by then, not held out, in their window."""
+    promoted: dict[ModelVersion, Instant] = {}
+    pins_of: dict[str, Pins] = {}
+    found: list[tuple[Instant, ModelTrained, Position]] = []
+    for recorded in log.read(kinds=[RunBegan.kind, ModelTrained.kind, ModelPromoted.kind]):
+        match recorded.fact:
+            case RunBegan(run=run, work="train", pins=pins):
+                pins_of[run] = pins
+            case ModelTrained() as fact if state.item not in fact.held_out:
+                by_then = [seq for seq in labels if seq <= fact.labels_up_to]
+                if by_then and _learned(items, state, fact, pins_of[fact.run]):
+                    found.append((recorded.at, fact, max(by_then)))
+            case ModelPromoted(model=model):
+                promoted.setdefault(model, recorded.at)
+            case _:
+                pass
+    return [
+        {
+            "model": fact.model,
+            "trained_at": at,
+            "snapshot": fact.snapshot,
+            "label": label,
+            "tracking": fact.tracking,
+            "promoted_at": promoted.get(fact.model),
+            "rules": pins_of[fact.run].rules,
+        }
+        for at, fact, label in found
+    ]
+
+
+def _learned(items: Items, state: ItemState, trained: ModelTrained, pins: Pins) -> bool:
+    # Only a window leaves out what is labelled and not held out.
+    return pins.more["mode"] != "window" or state.item in set(learned(items, trained, pins).table["item"])
+
+
+def learned(items: Items, trained: ModelTrained, pins: Pins) -> ItemRows:
+    """The labelled items that a training learned from: those of its moment, less held out, in its window."""
+    labelled = items.labelled(trained.labels_up_to).table
+    held = set(trained.held_out)
+    table = labelled.take(np.array([item not in held for item in labelled["item"]], dtype=np.bool_))
+    as_of, mode, days = (pins.more[name] for name in ("as_of", "mode", "window_days"))
+    mask, _ = weights(table["time"], float(as_of), str(mode), float(days))
+    return ItemRows(table.take(mask))
+
+
+def _rule_files(log: Log, digests: set[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "digest": fact.digest,
+            "name": fact.name,
+            "from": recorded.at,
+            "by": fact.by,
+            "because": fact.because,
+        }
+        for recorded in log.read(kinds=[RulesLoaded.kind])
+        if isinstance(fact := recorded.fact, RulesLoaded) and fact.digest in digests
+    ]
+
+
+def _decisions(log: Log, batches: Sequence[Recorded]) -> list[dict[str, Any]]:
+    wanted = {each.fact.decision for each in batches if isinstance(each.fact, BatchReleased)} - {None}
+    return [
+        dict(told(recorded))
+        for seq in sorted(seq for seq in wanted if seq is not None)
+        for recorded in log.read(Position(seq - 1), limit=1)
+        if recorded.seq == seq
+    ]

@@ -1,0 +1,162 @@
+"""What every store promises about its evidence: dead letters are resolved once, erased bytes are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.stores import KINDS, answer, arrive, ids, opened, release, settle
+
+from flyball.core.chain import verify
+from flyball.core.facts import AlertCleared, AnswerGiven, BodyErased, LetterDropped, LetterRequeued
+from flyball.core.ids import ItemId, Position
+from flyball.errors import Conflict, LeaseLost, NotFound
+from flyball.ports import Commit, Draft, Letter, NewJob, Store, Waiting
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with opened(request.param, tmp_path) as one:
+        yield one
+
+
+def ask(store: Store, *locks: str, name: str | None = None, label: str = "fraud") -> Position:
+    drafts = [Draft(answer(lock, label), "desk", name, b"as it came") for lock in locks]
+    jobs = [NewJob("merge", lock, of) for of, lock in enumerate(locks)]
+    return store.log.append(Commit(drafts, jobs), 10.0)[0].seq
+
+
+def kill(store: Store, *locks: str) -> list[Letter]:
+    """Answers whose merges are given up at once."""
+    ask(store, *locks)
+    for job in store.jobs.claim("merge", 11.0, 10, 60.0):
+        store.jobs.fail(job, "ValueError", f"no {job.lock}", 12.0, None)
+    return store.jobs.letters("merge")
+
+
+def said(letter: Letter) -> tuple[str, str]:
+    return letter.lock, letter.detail
+
+
+REQUEUED = LetterRequeued(Position(1), "ValueError", "no a", 1, "me", "mended")
+DROPPED = LetterDropped(Position(1), "ValueError", "no a", 1, "me", "a test")
+
+
+def erased(*facts: int) -> BodyErased:
+    return BodyErased(tuple(map(Position, facts)), "annotator", "me", "case 7")
+
+
+# --- dead letters
+
+
+def test_a_dead_letter_says_what_was_tried_and_why_it_failed(store: Store) -> None:
+    (letter,) = kill(store, "a")
+    assert letter == Letter(letter.job, "merge", "a", Position(1), "ValueError", "no a", 1, 11.0, 12.0)
+    assert store.jobs.letters("train") == []
+
+
+def test_dead_letters_come_in_the_order_of_their_jobs(store: Store) -> None:
+    assert [said(each) for each in kill(store, "b", "a")] == [("b", "no b"), ("a", "no a")]
+
+
+def test_a_letter_that_is_requeued_waits_again_and_counts_its_attempts_on(store: Store) -> None:
+    (letter,) = kill(store, "a")
+    store.log.append(Commit([Draft(REQUEUED)], requeued=[letter]), 20.0)
+    assert store.jobs.letters("merge") == []
+    assert store.jobs.waiting("merge") == Waiting(1, 0, 0, 20.0)
+    assert store.jobs.claim("merge", 19.9, 10, 60.0) == []
+    (job,) = store.jobs.claim("merge", 20.0, 10, 60.0)
+    assert (job.job, job.attempt, job.cause.fact) == (letter.job, 2, answer("a"))
+
+
+def test_a_letter_that_is_dropped_is_never_tried_again_and_its_answer_stays(store: Store) -> None:
+    (letter,) = kill(store, "a")
+    store.log.append(Commit([Draft(DROPPED)], dropped=[letter]), 20.0)
+    assert store.jobs.letters("merge") == []
+    assert store.jobs.waiting("merge") == Waiting(0, 0, 0, None)
+    assert store.jobs.recover(99.0, everyone=True) == 0
+    assert [each.fact for each in store.log.read()] == [answer("a"), DROPPED]
+
+
+@pytest.mark.parametrize("again", ["requeued", "dropped"])
+def test_a_letter_is_resolved_once_and_the_second_time_nothing_is_written(store: Store, again: str) -> None:
+    (letter,) = kill(store, "a")
+    store.log.append(Commit([Draft(REQUEUED)], requeued=[letter]), 20.0)
+    with pytest.raises(NotFound, match="fact 1 is not there any more"):
+        commit = {"requeued": Commit([Draft(REQUEUED)], requeued=[letter])}.get(again)
+        store.log.append(commit or Commit([Draft(DROPPED)], dropped=[letter]), 21.0)
+    assert store.log.head().seq == 2
+    assert store.jobs.waiting("merge").ready == 1
+
+
+def test_a_job_may_be_about_a_fact_that_has_stood_before(store: Store) -> None:
+    seq = ask(store, "a")
+    store.log.append(Commit(done=store.jobs.claim("merge", 10.0, 1, 60.0)), 11.0)
+    store.log.append(Commit([Draft(AlertCleared("x"))], [NewJob("merge", "a", 0, cause=seq)]), 12.0)
+    (job,) = store.jobs.claim("merge", 12.0, 1, 60.0)
+    assert (job.cause.seq, job.cause.fact) == (seq, answer("a"))
+
+
+# --- erasing
+
+
+def test_what_was_erased_is_read_by_nobody_and_the_chain_holds(store: Store) -> None:
+    ask(store, "a", "b", "c")
+    receipt = store.evidence.erase([Position(2)], [], erased(2), 20.0)
+    assert (receipt.seq, receipt.new) == (4, True)
+    assert [each.seq for each in store.log.read()] == [1, 3, 4]
+    assert [each.seq for each in store.log.read(kinds=[AnswerGiven.kind], limit=2)] == [1, 3]
+    assert store.items.answers(ItemId("b")) == ()
+    links = list(store.evidence.links())
+    gone = links[1]
+    assert (gone.salt, gone.body, gone.raw, gone.event_id, gone.item) == (None, None, None, None, "b")
+    assert verify(links) == verify(store.evidence.links(bodies=False)) == ()
+    assert store.evidence.sweep()
+
+
+def test_nothing_is_left_to_do_about_what_was_erased(store: Store) -> None:
+    kill(store, "a")
+    ask(store, "b", "c")
+    (held,) = store.jobs.claim("merge", 15.0, 1, 60.0)
+    store.evidence.erase([Position(1), Position(2), Position(3)], [], erased(1, 2, 3), 20.0)
+    assert store.jobs.waiting("merge") == Waiting(0, 0, 0, None)
+    assert store.jobs.letters("merge") == []
+    with pytest.raises(LeaseLost):
+        store.log.append(Commit(done=[held]), 21.0)
+
+
+def test_an_erased_name_is_still_taken_and_brings_no_second_fact(store: Store) -> None:
+    ask(store, "a", name="e-1")
+    store.evidence.erase([Position(1)], [], erased(1), 20.0)
+    (receipt,) = store.log.append(Commit([Draft(answer("a"), "desk", "e-1", b"as it came")]), 21.0)
+    assert (receipt.seq, receipt.new) == (1, False)
+
+
+def test_what_came_under_the_same_name_with_other_content_is_erased_too(store: Store) -> None:
+    ask(store, "a", name="e-1")
+    with pytest.raises(Conflict):
+        store.log.append(Commit([Draft(answer("a", "fine"), "desk", "e-1")]), 11.0)
+    assert len(list(store.evidence.contested())) == 1
+    store.evidence.erase([Position(1)], [], erased(1), 20.0)
+    assert list(store.evidence.contested()) == []
+
+
+def test_an_item_that_was_erased_has_no_label_and_is_not_offered_again(store: Store) -> None:
+    arrive(store, "a", "b")
+    release(store, "b-1", "a", "b")
+    settle(store, "a", "fraud", "b-1")
+    settle(store, "b", "fine", "b-1")
+    store.evidence.erase([Position(3)], list(ids("a")), erased(3), 50.0)
+    assert list(store.items.labelled(store.log.head().seq).table["item"]) == ["b"]
+    assert len(store.items.pool(10)) == 0
+    found = store.items.find(ids("a"))[ItemId("a")]
+    assert (found.state, found.label, found.seq) == ("labelled", None, None)
+
+
+def test_an_erased_label_uncovers_the_one_before_it(store: Store) -> None:
+    arrive(store, "a")
+    settle(store, "a", "fraud")
+    settle(store, "a", "fine", now=31.0)
+    store.evidence.erase([Position(3)], [], erased(3), 50.0)
+    assert store.items.find(ids("a"))[ItemId("a")].label == "fraud"
