@@ -50,7 +50,7 @@ def test_higher_is_worse_only_where_lower_is_better(better: str, worse: bool) ->
 def test_a_harmless_file_is_called_worse_less_than_once_in_twenty_times() -> None:
     chance = np.random.default_rng(3)
     wrong = sum(
-        judge(list(chance.normal(size=10)), list(chance.normal(size=40)), "lower", chance).worse
+        judge(list(chance.normal(size=10)), list(chance.normal(size=40)), "lower", chance).worse is True
         for _ in range(300)
     )
     assert wrong <= 15
@@ -58,7 +58,7 @@ def test_a_harmless_file_is_called_worse_less_than_once_in_twenty_times() -> Non
 
 def test_with_fewer_than_five_batches_on_a_side_nothing_is_concluded() -> None:
     verdict = judge([9.0] * 4, [1.0] * 40, "lower", np.random.default_rng(1))
-    assert not verdict.worse
+    assert verdict.worse is None
     assert "too few" in verdict.because
 
 

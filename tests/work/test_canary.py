@@ -12,7 +12,7 @@ from flyball.bootstrap import App, driver, open_loop
 from flyball.core.facts import BatchReleased, CanaryEnded, DecisionMade, KnobTurned
 from flyball.core.ids import digest_of
 from flyball.errors import BadUsage
-from flyball.work import canary
+from flyball.work import canary, transition
 
 DAY = 86400.0
 BIGGER = (
@@ -130,3 +130,57 @@ def test_a_canary_goes_on_after_a_restart_as_if_nothing_had_been(tmp_path: Path)
     assert [fact.verdict for fact in fired if fact.rule == "bigger"] == ["fired"]
     assert len(own) > 1
     assert {int(fact.knobs["batch.size"]) for fact in own} == {120}
+
+
+@pytest.mark.parametrize("signal", ["train.regret", "al.gain_vs_random"])
+def test_a_canary_that_nothing_speaks_for_is_not_put_in_force(tmp_path: Path, signal: str) -> None:
+    app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
+    play(app, DAY)
+    begin(app, WORDS, signal=signal)
+    play(app)
+    (end,) = ended(app)
+    assert end.verdict == "undecided"
+    assert "too few" in end.because
+    assert "canary" in app.tools.state.alerts
+    assert (tmp_path / "rules.yaml").read_text() == RULES
+
+
+def test_a_loop_whose_rules_turn_nothing_has_no_canary(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="parallel")
+    play(app, DAY / 4)
+    with pytest.raises(BadUsage, match="only in the adaptive architecture"):
+        begin(app, WORDS)
+
+
+def test_a_canary_ends_when_the_loop_is_not_adaptive_any_more(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
+    play(app, DAY)
+    begin(app, BIGGER, batches=50)
+    play(app, DAY)
+    transition.begin(app.tools, "parallel", 0, "bob", "too lively", app.clock.now())
+    play(app, DAY)
+    assert [end.verdict for end in ended(app)] == ["stopped"]
+
+
+def test_a_marked_file_is_put_in_force_as_it_is(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
+    play(app, DAY)
+    marked = "\ufeff" + WORDS
+    begin(app, marked)
+    play(app)
+    (end,) = ended(app)
+    assert (end.verdict, end.digest) == ("promoted", digest_of(marked.encode()))
+    assert app.tools.state.rules == end.digest
+
+
+def test_a_batch_names_the_decision_of_the_file_that_governs_it(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
+    play(app, DAY)
+    begin(app, BIGGER, batches=50)
+    play(app)
+    made = {
+        each.seq: each.fact for each in facts(app, "decision-made") if isinstance(each.fact, DecisionMade)
+    }
+    named = [fact for fact in released(app) if fact.decision is not None]
+    assert {fact.rules for fact in named} == {digest_of(text.encode()) for text in (RULES, BIGGER)}
+    assert all(made[fact.decision].rules == fact.rules for fact in named if fact.decision is not None)

@@ -11,6 +11,7 @@ from flyball.bootstrap import App
 from flyball.core.facts import BatchReleased, Recorded, RunBegan, ShadowDue, TransitionEnded
 from flyball.errors import BadUsage
 from flyball.work import transition
+from flyball.work.commands import obey
 
 DAY = 86400.0
 
@@ -89,3 +90,16 @@ def test_who_asks_for_the_architecture_there_is_calls_the_transition_off(tmp_pat
     assert over.fact.verdict == "called-off"
     with pytest.raises(BadUsage, match="sequential already"):
         begin(app, "sequential")
+
+
+def test_whoever_turns_the_architecture_in_its_midst_calls_the_transition_off(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="sequential")
+    play(app, DAY)
+    begin(app, "parallel")
+    order = {"knob": "loop.architecture", "value": "sequential", "by": "bob", "because": "an incident"}
+    obey(app.steering, {"command": "knob-set", **order}, app.clock.now())
+    play(app)
+    assert architecture(app) == "sequential"
+    (over,) = ended(app)
+    assert isinstance(over.fact, TransitionEnded)
+    assert "bob called it off" in over.fact.because

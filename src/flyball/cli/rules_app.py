@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from flyball.cli.options import AT_LEAST_0, HERE, DryRun, Json, Loop
 
-rules = App(name="rules", help="Rule files: check them.")
+rules = App(name="rules", help="Rule files: check, test, try on the past, put live.")
 
 
 @rules.command(name="check")

@@ -20,6 +20,8 @@ LEAST_BATCHES = 5
 DRAWS = 10_000
 #: The signal that each batch has of its own.
 OF_A_BATCH = "cycle.seconds"
+#: The means of a canary's batches, and of the others.
+Sides = tuple[list[float], list[float]]
 #: It is judged twice, half-way and at the end, so each interval is wider than 95%: together they are wrong
 #: about a harmless file once in twenty times (Bonferroni).
 BOUNDS = (1.25, 98.75)
@@ -27,9 +29,9 @@ BOUNDS = (1.25, 98.75)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the batches of a canary compare with the others."""
+    """How the batches of a canary compare with the others; `worse` None: too few of them to tell."""
 
-    worse: bool
+    worse: bool | None
     because: str
     figures: Mapping[str, float] = field(default_factory=dict)
 
@@ -85,6 +87,23 @@ def outcomes(facts: Iterable[Recorded], signal: str) -> tuple[dict[BatchId, floa
     return means, rules
 
 
+def up_to(point: int, means: Mapping[BatchId, float], rules: Mapping[BatchId, str], own: str) -> Sides | None:
+    """The means of the canary's batches and of the others, as they stood when so many of its own had settled.
+
+    None before that. The same log gives the same answer however often it is asked, so that a restart does
+    not judge once more.
+    """
+    sides: Sides = ([], [])
+    done = 0
+    for batch, digest in rules.items():
+        done += digest == own
+        if batch in means:
+            sides[digest != own].append(means[batch])
+        if done == point:
+            return sides
+    return None
+
+
 def judge(
     canary: Sequence[float],
     others: Sequence[float],
@@ -99,7 +118,7 @@ def judge(
     figures = {"canary_batches": float(len(canary)), "other_batches": float(len(others))}
     if min(len(canary), len(others)) < LEAST_BATCHES:
         because = f"{len(canary)} batches of the canary and {len(others)} others are too few to compare"
-        return Verdict(False, f"{because}; {LEAST_BATCHES} of each are needed", figures)
+        return Verdict(None, f"{because}; {LEAST_BATCHES} of each are needed", figures)
     means = [_drawn(np.asarray(values), chance) for values in (canary, others)]
     difference = float(np.mean(canary) - np.mean(others))
     low, high = (float(each) for each in np.percentile(means[0] - means[1], BOUNDS))

@@ -100,6 +100,8 @@ class LoopState:
     rules: Digest | None = None
     #: The newest decision that turned a knob.
     decided: Position | None = None
+    #: The same of the rules that are tried as a canary.
+    decided_in_canary: Position | None = None
     alerts: dict[str, Recorded] = field(default_factory=dict)
     # what is tried before it governs
     canary: Recorded | None = None
@@ -144,8 +146,8 @@ class LoopState:
                 self.asks.pop(action, None)
             case RulesLoaded(digest=digest):
                 self.rules = digest
-            case DecisionMade(live=True, changes=changes) if changes:
-                self.decided = recorded.seq
+            case DecisionMade(live=True, changes=changes, rules=rules) if changes:
+                self._decided(rules, recorded.seq)
             case QualityMeasured():
                 self.measured_cycles, self.measured_at = self.cycles, recorded.seq
             case CanaryBegan() | CanaryEnded() | TransitionBegan() | ShadowDue() | TransitionEnded():
@@ -157,10 +159,17 @@ class LoopState:
             case _:
                 pass
 
+    def _decided(self, rules: Digest, seq: Position) -> None:
+        tried = self.canary.fact if self.canary else None
+        if isinstance(tried, CanaryBegan) and rules == tried.digest:
+            self.decided_in_canary = seq
+        else:
+            self.decided = seq
+
     def _tried(self, recorded: Recorded) -> None:
         match recorded.fact:
             case CanaryBegan():
-                self.canary = recorded
+                self.canary, self.decided_in_canary = recorded, None
             case CanaryEnded():
                 self.canary = None
             case TransitionBegan() as fact:

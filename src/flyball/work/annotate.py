@@ -98,7 +98,7 @@ def _chosen(tools: Tools, size: int, now: Instant) -> BatchReleased | None:
         due=now + tools.settings.loop.patience,
         scores=_said(rows, scores, set(chosen.items)),
         knobs={name: knob(name) for name in REMEMBERED},
-        decision=state.decided,
+        decision=state.decided if rules == state.rules else state.decided_in_canary,
     )
 
 

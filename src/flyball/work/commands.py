@@ -17,6 +17,8 @@ from flyball.work.steer import Steering
 def obey(steering: Steering, request: Mapping[str, Any], now: Instant) -> dict[str, Any]:
     """Carry a command out and say what came of it. Raises BadUsage for one that is not known."""
     tools, rulebook = steering.tools, steering.rulebook
+    with tools.lock:
+        steering.settled(now)
     match request:
         case {"command": "rollback", "because": str(because), "by": str(by), **options}:
             version = options.get("version")
@@ -39,13 +41,14 @@ def obey(steering: Steering, request: Mapping[str, Any], now: Instant) -> dict[s
         case {"command": "knob-set", **given}:
             with tools.lock:
                 facts, told = turn.setting(tools.knobs, ids(rulebook), turn.Ask(**given), now)
-                tools.tell(now, *facts)
+                off = transition.called_off(tools, given["knob"], given["by"], given["because"])
+                tools.tell(now, *off, *facts)
             return told
         case {"command": "knob-clear", "knob": str(knob), "by": str(by), "because": str(because), **options}:
             target = Target(knob, options.get("about"))
             with tools.lock:
                 facts, told = turn.clearing(tools.knobs, ids(rulebook), target, by, because, now)
-                tools.tell(now, *facts)
+                tools.tell(now, *transition.called_off(tools, knob, by, because), *facts)
             return told
         case {
             "command": "rules-put",
@@ -56,7 +59,9 @@ def obey(steering: Steering, request: Mapping[str, Any], now: Instant) -> dict[s
         }:
             of = options.get("of")
             new = govern.Put(content.encode(), by, because, None if of is None else Digest(of))
-            return govern.put(rulebook, new, now)
+            told = govern.put(rulebook, new, now)
+            tools.clear(now, canary.ALERT)
+            return told
         case _:
             raise BadUsage(f"unknown command {request.get('command')!r}")
 

@@ -46,11 +46,6 @@ def put(rulebook: Rulebook, new: Put, now: Instant) -> dict[str, Any]:
         return {**found, **difference(standing, rules), "changed": changed, "set_aside": aside}
 
 
-def adopt(rulebook: Rulebook, text: str, by: str, because: str, now: Instant) -> dict[str, Any]:
-    """Put the text of a rule file in force, whatever stands there. Raises BadFile, BadUsage."""
-    return put(rulebook, Put(text.encode(), by, because), now)
-
-
 def difference(before: Ruleset, after: Ruleset) -> dict[str, Any]:
     """Which rules are new, gone or mean something else, and what else the file says differently."""
     old, new = ({rule.id: rule for rule in each.rules} for each in (before, after))

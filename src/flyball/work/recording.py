@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from flyball.core.control import KnobState
-from flyball.core.facts import DecisionMade, KnobTurned, Looked, LoopStarted, Recorded, RulesLoaded
+from flyball.core.facts import (
+    CanaryBegan,
+    DecisionMade,
+    KnobTurned,
+    Looked,
+    LoopStarted,
+    Recorded,
+    RulesLoaded,
+)
 from flyball.core.ids import START, Digest, Instant, Position
 from flyball.core.rules.memory import Moment, carry
 from flyball.core.rules.model import Ruleset
@@ -153,15 +161,19 @@ class Recording:
         return next(iter(self.log.read(Position(max(0, seq)), kinds=["looked"], limit=1)), None)
 
     def last_decision(self, rule: str, about: str | None, before: Position) -> DecisionMade | None:
-        last = None
-        for recorded in self.log.read(kinds=["decision-made"]):
+        last, tried = None, set[Digest]()
+        for recorded in self.log.read(kinds=["decision-made", "canary-began", "rules-loaded"]):
             if recorded.seq > before:
                 break
-            if isinstance(recorded.fact, DecisionMade) and (recorded.fact.rule, recorded.fact.about) == (
-                rule,
-                about,
-            ):
-                last = recorded.fact
+            match recorded.fact:
+                case CanaryBegan(digest=digest):
+                    tried.add(digest)
+                case RulesLoaded(digest=digest):
+                    tried.discard(digest)
+                case DecisionMade() as fact if (fact.rule, fact.about) == (rule, about):
+                    last = last if fact.rules in tried else fact
+                case _:
+                    pass
         return last
 
     def file(self, fact: RulesLoaded) -> Ruleset | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from flyball.core.facts import DecisionMade, ModelTrained, Recorded, RulesLoaded, RunBegan
+from flyball.core.facts import CanaryBegan, DecisionMade, ModelTrained, Recorded, RulesLoaded, RunBegan
 from flyball.core.ids import Digest, Instant, ModelVersion, Position, RunId, digest_of
 from flyball.core.rules.memory import meaning
 from flyball.core.rules.model import Rule, Ruleset
@@ -109,7 +109,7 @@ def previous(files: list[RulesLoaded]) -> RulesLoaded:
     return stack[-2]
 
 
-def content_of(file: RulesLoaded) -> bytes:
+def content_of(file: RulesLoaded | CanaryBegan) -> bytes:
     """The bytes of a file as they were."""
     content = file.text.encode()
     with_mark = (_BOM + file.text).encode()

@@ -65,6 +65,12 @@ class Steering:
         self.next_look = now + self._every()
         if kept is not None:
             self.next_look = max(now, float(json.loads(kept)["next_look"]))
+        self.canary.wake(now)
+
+    def settled(self, now: Instant) -> None:
+        """Find out whether a look that broke off is written down, before anything is built on it."""
+        if self._unsure:
+            self.wake(now)
 
     def due(self, now: Instant) -> Due:
         """A look, a measurement or a verdict is due."""
@@ -98,8 +104,7 @@ class Steering:
             measuring.measure(tools, self.watch, self.features, now)
         if now >= self._judge_again:
             self._judge(now)
-        if self._unsure:
-            self.wake(now)
+        self.settled(now)
         looks = decided = 0
         while self.next_look <= now and looks < MOST:
             decided += self._look(self.next_look, now)
@@ -148,7 +153,7 @@ class Steering:
             rules.keep(taken)
             if tried is not None:
                 self.canary.keep(tried)
-            self.canary.verdict(due)
+            self.canary.verdict(due, live=live)
             self.next_look = due + self._every()
             self._unsure = False
         return sum(isinstance(fact, DecisionMade) for fact in taken.facts)

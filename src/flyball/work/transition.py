@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flyball.core.control import PERSON
 from flyball.core.due import Due
-from flyball.core.facts import Fact, KnobTurned, TransitionBegan, TransitionEnded
+from flyball.core.facts import Fact, TransitionBegan, TransitionEnded
 from flyball.core.ids import Instant
 from flyball.core.transition import Ahead, ahead, shadowed
 from flyball.errors import BadUsage
+from flyball.work import turn
 from flyball.work.tools import Tools
 
 ARCHITECTURE = "loop.architecture"
@@ -50,8 +50,8 @@ class Transition:
         sums = ahead(facts)
         said = "; ".join(f"{work} {_ahead(sums[work])}" for work in self.dues if work in sums)
         because = f"{because}: {said or 'it would have started nothing sooner'}"
-        turned = KnobTurned(ARCHITECTURE, f"{PERSON}{began.by}", began.to, began.because, began.by)
-        return [turned, TransitionEnded(began.to, "switched", because, began.by)]
+        ended = TransitionEnded(began.to, "switched", because, began.by)
+        return [*_turned(self.tools, began.to, began.by, began.because, self.tools.state.at), ended]
 
 
 def begin(tools: Tools, to: str, cycles: int, by: str, because: str, now: Instant) -> TransitionBegan | None:
@@ -61,22 +61,32 @@ def begin(tools: Tools, to: str, cycles: int, by: str, because: str, now: Instan
     the architecture that governs already.
     """
     before = str(tools.knobs.value(ARCHITECTURE, now))
-    under_way = tools.state.transition
-    facts: list[Fact] = []
-    if under_way is not None:
-        said = f"{by} called it off: {because}"
-        facts.append(TransitionEnded(under_way.began.to, "called-off", said, by))
+    facts: list[Fact] = called_off(tools, ARCHITECTURE, by, because)
     if to == before:
         if not facts:
             raise BadUsage(f"the loop is {to} already")
         tools.tell(now, *facts)
         return None
     if cycles == 0:
-        tools.tell(now, *facts, KnobTurned(ARCHITECTURE, f"{PERSON}{by}", to, because, by))
+        tools.tell(now, *facts, *_turned(tools, to, by, because, now))
         return None
     began = TransitionBegan(before, to, cycles, by, because)
     tools.tell(now, *facts, began)
     return began
+
+
+def called_off(tools: Tools, knob: str, by: str, because: str) -> list[Fact]:
+    """The end of a transition under way, where a person turns the architecture in its midst."""
+    under_way = tools.state.transition
+    if knob != ARCHITECTURE or under_way is None:
+        return []
+    said = f"{by} called it off: {because}"
+    return [TransitionEnded(under_way.began.to, "called-off", said, by)]
+
+
+def _turned(tools: Tools, to: str, by: str, because: str, now: Instant) -> tuple[Fact, ...]:
+    """The person's override, in the place of whatever people set there."""
+    return turn.setting(tools.knobs, (), turn.Ask(ARCHITECTURE, to, by, because), now)[0]
 
 
 def _ahead(sum_: Ahead) -> str:

@@ -35,13 +35,15 @@ class CanaryBegan:
 class CanaryEnded:
     """A canary is over: its file was promoted, rolled back because it was worse, or stopped.
 
+    "undecided": its batches are settled, and too few had a reading of the signal to compare them.
+
     `figures`: `canary`, `others` (means of the signal over batches), `difference`, `low`, `high`, and
     how many batches of each there were.
     """
 
     kind: ClassVar[str] = "canary-ended"
     digest: Digest
-    verdict: Literal["promoted", "rolled-back", "stopped"]
+    verdict: Literal["promoted", "rolled-back", "undecided", "stopped"]
     because: str
     by: str
     figures: Mapping[str, float] = field(default_factory=dict)
