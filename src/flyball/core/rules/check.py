@@ -60,16 +60,19 @@ def _compared(each: Placed) -> str:
 
 
 def _until_with_when(each: Placed, thinks: Reasoning, tell: Complaints) -> None:
-    """`until` asks one thing of one value, and `when` can be true with values of it that fit both."""
+    """One way of `until` asks one thing of one value, and `when` can be true with values that fit both."""
     rule, about = each.rule, each.rule.foreach is not None
     until = thinks.ways(rule.until, each=about) if rule.until is not None else None
     when = thinks.ways(rule.when, each=about)
-    if until is None or when is None or len(until) != 1 or len(until[0]) != 1:
+    if not until or not when:
         return
-    ((reads, asked),) = until[0].items()
-    if not when or not isinstance(asked, Range) or not all(reads in way for way in when):
-        return
-    if any(both(way, until[0]) is not None for way in when):
+    for over in until:
+        reads, asked = next(iter(over.items()))
+        if len(over) != 1 or not isinstance(asked, Range) or not all(reads in way for way in when):
+            continue
+        if all(both(way, over) is None for way in when):
+            continue
         what = reads.removesuffix(" of one")
         message = f"`until` can hold while `when` does: both can be true of `{what}` at once"
         tell.tell(each.key("until"), "W105", message)
+        return
