@@ -140,8 +140,8 @@ def test_a_file_is_applied_listed_and_rolled_back(run: Run, loop: Path, tmp_path
     assert "+    when: queue.depth > 25" in run("rules", "history", listed[1]["digest"][:8], "--diff")[1]
     assert run("rules", "rollback", "--because", "too few")[0] == 0
     assert (loop / "rules.yaml").read_text() == before
-    assert "there is no rule file before" in run("rules", "rollback")[1]
-    run("rules", "rollback", listed[1]["digest"][:8])
+    assert "there is no rule file before" in run("rules", "rollback", "--because", "x")[1]
+    run("rules", "rollback", listed[1]["digest"][:8], "--because", "x")
     assert (loop / "rules.yaml").read_text() == after
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_not_right_is_not_applied(name: str, run: Run, loop: Path
     condition, said = REFUSED[name]
     before = (loop / "rules.yaml").read_text()
     (tmp_path / "next.yaml").write_text(before.replace("queue.depth > 20", condition))
-    code, told = run("rules", "apply", tmp_path / "next.yaml")
+    code, told = run("rules", "apply", tmp_path / "next.yaml", "--because", "x")
     assert code == 1
     assert said in told
     assert (loop / "rules.yaml").read_text() == before
@@ -170,7 +170,7 @@ def test_every_answer_is_there_for_programs_too(run: Run, loop: Path) -> None:
         ("rules", "pause", "busy", "--because", "x"),
         ("rules", "resume", "busy"),
         ("rules", "promote", "late", "--dry-run"),
-        ("rules", "apply", str(loop / "rules.yaml")),
+        ("rules", "apply", str(loop / "rules.yaml"), "--because", "x"),
         ("rules", "history"),
         ("knobs", "ls"),
         ("status",),

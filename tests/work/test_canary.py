@@ -184,3 +184,16 @@ def test_a_batch_names_the_decision_of_the_file_that_governs_it(tmp_path: Path) 
     named = [fact for fact in released(app) if fact.decision is not None]
     assert {fact.rules for fact in named} == {digest_of(text.encode()) for text in (RULES, BIGGER)}
     assert all(made[fact.decision].rules == fact.rules for fact in named if fact.decision is not None)
+
+
+def test_a_canary_stops_when_the_file_it_is_compared_with_is_not_in_force_any_more(tmp_path: Path) -> None:
+    app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
+    play(app, DAY)
+    begin(app, BIGGER, batches=50)
+    play(app, DAY)
+    (tmp_path / "rules.yaml").write_text(WORDS)
+    play(app)
+    (end,) = ended(app)
+    assert end.verdict == "stopped"
+    assert "not in force any more" in end.because
+    assert app.tools.state.rules == digest_of(WORDS.encode())

@@ -42,16 +42,27 @@ def set_(
     return 0
 
 
-def change_architecture(loop: Path, to: str, *, cycles: int, because: str, json: bool) -> int:
+def change_architecture(loop: Path, to: str, *, cycles: int, because: str, json: bool, dry_run: bool) -> int:
     """Change the architecture, with so many cycles of the new one in shadow first."""
     wrong = fault(KNOBS, "loop.architecture", to)
     if wrong or not because.strip():
         raise BadUsage(wrong or 'say why with --because "…"; it is kept with the change')
-    request = {"command": "architecture", "to": to, "cycles": max(0, cycles), "because": because}
-    found = sent(loop, {**request, "by": getpass.getuser()})
+    request = {"command": "architecture", "to": to, "cycles": cycles, "because": because}
+    if dry_run:
+        with reading(loop) as read:
+            before = read.knobs.value("loop.architecture", now_of(read))
+        found: Mapping[str, Any] = {
+            "to": to,
+            "transition": {"before": before, "cycles": cycles} if cycles else None,
+        }
+    else:
+        found = sent(loop, {**request, "by": getpass.getuser()})
     if json:
-        as_json(found)
-    elif (began := found["transition"]) is None:
+        as_json({**found, "dry_run": dry_run})
+        return 0
+    if dry_run:
+        print_line("this would be done:")
+    if (began := found["transition"]) is None:
         print_line(f"the loop is {to} from now on")
     else:
         print_line(

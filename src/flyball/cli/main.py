@@ -176,7 +176,9 @@ def knobs_set(
     because: Why,
     for_: For = None,
     about: About = None,
-    shadow: Annotated[int, Parameter(help="Cycles that a new architecture first runs in shadow.")] = 3,
+    shadow: Annotated[
+        int, Parameter(validator=AT_LEAST_0, help="Cycles that a new architecture first runs in shadow.")
+    ] = 3,
     loop: Loop = HERE,
     json: Json = False,
     dry_run: DryRun = False,
@@ -184,8 +186,10 @@ def knobs_set(
     """Set a knob over every rule, for a time or until it is cleared."""
     from flyball.cli import knobs as command
 
-    if knob == "loop.architecture" and for_ is None and not dry_run:
-        return command.change_architecture(loop, value, cycles=shadow, because=because, json=json)
+    if knob == "loop.architecture" and for_ is None:
+        return command.change_architecture(
+            loop, value, cycles=shadow, because=because, json=json, dry_run=dry_run
+        )
     return command.set_(
         loop, knob, value, about=about, lasts=for_, because=because, json=json, dry_run=dry_run
     )

@@ -85,6 +85,7 @@ def lineage(loop: Path, version: int, *, rows: int, json: bool) -> int:
 def decision(told: dict[str, Any]) -> str:
     """A decision as lines: when, which rule, what became of it, why, what changed."""
     shadow = "" if told.get("live", True) else "  [not applied]"
+    shadow += "  [canary]" if told.get("canary") else ""
     about = f" @{told['about']}" if told.get("about") else ""
     lines = [f"{moment(told['at'])}  {told['rule']}{about}: {told['verdict']}{shadow}"]
     lines += [f"    {told['because']}"] if told["because"] else []

@@ -30,8 +30,8 @@ class Asked:
     def request(self) -> dict[str, Any]:
         """The same in plain values. Raises BadUsage, with all that is wrong."""
         wrong, share = [], _share(self.share)
-        if share is None:
-            wrong.append(f"--canary is a share of the batches such as 20%; {self.share!r} is not")
+        if share is None or not 0 < share <= 0.5:
+            wrong.append(f"--canary is a share of the batches up to 50%, such as 20%; {self.share!r} is not")
         signal = SIGNALS.get(self.signal)
         if signal is None or signal.per is not None:
             wrong.append(f"there is no signal `{self.signal}` of the whole loop{near(self.signal, SIGNALS)}")
@@ -51,12 +51,11 @@ def begin(loop: Path, content: bytes, asked: Mapping[str, Any], because: str) ->
     return sent(loop, {**request, "by": getpass.getuser(), "because": because})
 
 
-def told(found: Mapping[str, Any]) -> None:
-    """Say what a canary will do."""
+def told(found: Mapping[str, Any], file: Path, dry_run: bool) -> None:
+    """Say what a canary will do, or would."""
     share, signal = f"{found['share']:.0%}", f"`{found['signal']}` ({found['better']} is better)"
-    print_line(
-        f"{found['name']} ({found['digest'][:12]}) governs {share} of the batches from the next one on"
-    )
+    governs = "would govern" if dry_run else "governs"
+    print_line(f"{file} {governs} {share} of the batches from the next one on")
     print_line("  of what it turns, only knobs of batches are used; the rest waits until it is in force")
     print_line(f"  it is judged by {signal} after {found['batches']} batches of its own, and half-way:")
     print_line("  clearly worse, it goes back by itself; else it takes the place of the rules in force")
@@ -89,6 +88,8 @@ def show(loop: Path, *, json: bool) -> int:
 
 def stop(loop: Path, because: str, *, json: bool) -> int:
     """Stop the canary that is under way."""
+    if not because.strip():
+        raise BadUsage('say why with --because "…"; it is kept with the canary')
     found = sent(loop, {"command": "canary-stop", "by": getpass.getuser(), "because": because})
     if json:
         as_json(found)

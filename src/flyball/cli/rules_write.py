@@ -49,8 +49,10 @@ def apply(
         return _refused(list(error.problems), None, json)
     if tried is not None and tried.failed:
         return _refused(list(warnings), tried, json)
+    if not dry_run:
+        _reason(because)
     if dry_run:
-        found = {**_difference(there, name, rules), "changed": content != _bytes(there)}
+        found = {**_difference(there, name, rules), "changed": content != _bytes(there), **(asked or {})}
     elif asked:
         found = dict(rules_canary.begin(loop, content, asked, because))
     else:
@@ -65,8 +67,8 @@ def apply(
     print_line(f"{file}: {len(rules.rules)} rules, no mistakes; {_tried(tried)}")
     if dry_run:
         print_diff(_bytes(there), content, name)
-    if asked and not dry_run:
-        rules_canary.told(found)
+    if asked:
+        rules_canary.told(found, file, dry_run)
     else:
         _told(found, name, dry_run)
     return 0
@@ -74,6 +76,8 @@ def apply(
 
 def rollback(loop: Path, digest: str | None, *, because: str, json: bool, dry_run: bool) -> int:
     """Put the rule file before this one, or one that is named, in force again."""
+    if not dry_run:
+        _reason(because)
     there, name = file_of(loop)
     with reading(loop) as read:
         files = loaded(read.log)
@@ -83,7 +87,7 @@ def rollback(loop: Path, digest: str | None, *, because: str, json: bool, dry_ru
         rules = read_rules(content, name)
         found = {**_difference(there, name, rules), "changed": content != _bytes(there)}
     else:
-        found = dict(put(loop, content, f"rolled back: {because}" if because else "rolled back"))
+        found = dict(put(loop, content, f"rolled back: {because}"))
     if json:
         as_json({**found, "dry_run": dry_run})
         return 0
@@ -91,6 +95,11 @@ def rollback(loop: Path, digest: str | None, *, because: str, json: bool, dry_ru
         print_diff(_bytes(there), content, name)
     _told(found, name, dry_run, back=f" {found['before'][:12]}")
     return 0
+
+
+def _reason(because: str) -> None:
+    if not because.strip():
+        raise BadUsage('say why with --because "…"; it is kept with the file')
 
 
 def read_rules(content: bytes, name: str) -> Ruleset:

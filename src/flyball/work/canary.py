@@ -113,6 +113,10 @@ class Canary:
             return
         if self.rulebook.evaluator.rules.digest == began.digest:
             self._end(CanaryEnded(began.digest, "promoted", "its file is in force", CONTROLLER), now)
+        elif began.against and self.rulebook.evaluator.rules.digest != began.against:
+            because = "the rule file that it was compared with is not in force any more"
+            self._end(CanaryEnded(began.digest, "stopped", because, CONTROLLER), now)
+            self.tools.alert(now, ALERT, f"the canary {began.name} is stopped: {because}")
         elif not live:
             because = "the loop is not adaptive any more, and rules turn nothing"
             self._end(CanaryEnded(began.digest, "stopped", because, CONTROLLER), now)
@@ -202,6 +206,7 @@ def begin(tools: Tools, rules: Ruleset, request: Mapping[str, Any], by: str, now
         by=by,
         because=str(request["because"]),
         first=tools.state.released + 1,
+        against=tools.state.rules or "",
     )
     tools.tell(now, fact)
     tools.clear(now, ALERT)

@@ -15,6 +15,7 @@ from flyball.core.facts import (
     BatchReleased,
     CanaryBegan,
     ChallengerKept,
+    DecisionMade,
     LabelSettled,
     LoopStarted,
     LoopStopped,
@@ -100,13 +101,16 @@ def decisions(
     log: Log, rule: str | None = None, since: Instant | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """What looks concluded and people did, promotions and rule files among them; the newest last."""
-    found = [
-        said
-        for recorded in log.read(kinds=KINDS)
-        if (since is None or recorded.at >= since)
-        and (said := told(recorded))
-        and (rule is None or _concerns(said, rule))
-    ]
+    found, in_force = [], None
+    for recorded in log.read(kinds=KINDS):
+        if isinstance(recorded.fact, RulesLoaded):
+            in_force = recorded.fact.digest
+        said = told(recorded)
+        if not said or (since is not None and recorded.at < since):
+            continue
+        if rule is None or _concerns(said, rule):
+            fact = recorded.fact
+            found.append(said | {"canary": isinstance(fact, DecisionMade) and fact.rules != in_force})
     return found if limit is None else found[-limit:]
 
 

@@ -29,6 +29,8 @@ class CanaryBegan:
     because: str
     #: The number of the first batch that it may govern.
     first: int = 1
+    #: The rule file in force, which it is compared with.
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True)
