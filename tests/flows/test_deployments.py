@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,11 +62,18 @@ def done(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def asked(server: LocalServer, path: str, body: dict[str, Any]) -> Any:
+def asked(server: LocalServer, path: str, body: dict[str, Any], patience: float = 1.0) -> Any:
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(f"{server.url}{path}", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return json.load(reply)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as error:
+        # Its database is busy: Prefect's own clients ask again, too.
+        if error.code != 503 or patience > 8:
+            raise
+        time.sleep(patience)
+        return asked(server, path, body, 2 * patience)
 
 
 def state_at_the_end(server: LocalServer, run: str) -> str:
