@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flyball.core.control import KnobState, Target
@@ -26,6 +26,29 @@ class Advanced:
     silent: Mapping[Target, Moment]
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One rule with the names of its conditions for the whole loop, and the knobs that it may write."""
+
+    rule: Rule
+    when: str
+    until: str
+    writes: tuple[str, ...]
+
+
+def rows_of(rules: Ruleset) -> tuple[Row, ...]:
+    """Every rule of a file as a row: what each look asks of it is worked out once."""
+    return tuple(
+        Row(
+            rule,
+            condition_key(rule.id, "when"),
+            condition_key(rule.id, "until"),
+            (*(act.knob for act in rule.then if isinstance(act, Turn)), *rule.hold),
+        )
+        for rule in rules.rules
+    )
+
+
 def advance(
     memory: Memory,
     truths: Mapping[str, bool | None],
@@ -34,38 +57,38 @@ def advance(
     rules: Ruleset,
     knobs: KnobState,
     live: bool,
+    rows: Sequence[Row],
 ) -> Advanced:
     """Take every rule, and every rule for each annotator, one look further."""
     paused, instances = _paused(knobs, moment), memory.instances
     cases: list[Case] = []
     waiting: dict[str, Instance] = {}
-    heard: list[tuple[Rule, str | None]] = []
-    mute: list[tuple[Rule, str | None]] = []
-    for rule, about in _instances(memory, snapshot, rules, moment):
-        key = instance_key(rule, about)
-        was = instances.get(key, IDLE)
-        if was is IDLE and not paused and truths.get(condition_key(rule.id, "when", about)) is False:
+    heard: list[tuple[Row, str | None]] = []
+    mute: list[tuple[Row, str | None]] = []
+    for row in rows:
+        rule = row.rule
+        if rule.foreach is None and not paused and truths.get(row.when) is False and rule.id not in instances:
             # What most rules do in most looks: nothing, whatever the rest of them says.
-            if rule.mode == "live":
-                heard.append((rule, about))
+            if row.writes:
+                heard.append((row, None))
             continue
-        if paused and (rule.id in paused or None in paused):
-            stands, event = stopped(was)
-        else:
-            when = truths.get(condition_key(rule.id, "when", about))
-            until = truths.get(condition_key(rule.id, "until", about)) if rule.until is not None else None
-            stands, event = step(rule, was, when, until, moment, memory.last)
-            if rule.mode == "live":
-                (mute if decisive(rule, was, when, until) is None else heard).append((rule, about))
-        if event or stands.state == "active":
-            acts = live and rule.mode == "live"
-            cases.append(Case(rule, about, len(cases), acts, was, stands, event))
-        elif stands != IDLE:
-            waiting[key] = stands
-    silent = _writes(mute, rules, knobs) if mute else set()
-    if silent:
-        names = {target.knob for target in silent}
-        silent -= _writes((each for each in heard if _touches(each[0], names)), rules, knobs)
+        for about in (None,) if rule.foreach is None else _annotators(rule, memory, snapshot, moment):
+            key = instance_key(rule, about)
+            was = instances.get(key, IDLE)
+            if paused and (rule.id in paused or None in paused):
+                stands, event = stopped(was)
+            else:
+                when = truths.get(row.when if about is None else f"{row.when}@{about}")
+                until = truths.get(row.until if about is None else f"{row.until}@{about}")
+                stands, event = step(rule, was, when, until, moment, memory.last)
+                if row.writes and rule.mode == "live":
+                    (mute if decisive(rule, was, when, until) is None else heard).append((row, about))
+            if event or stands.state == "active":
+                acts = live and rule.mode == "live"
+                cases.append(Case(rule, about, len(cases), acts, was, stands, event))
+            elif stands != IDLE:
+                waiting[key] = stands
+    silent = _silent(mute, heard, rules, knobs) if mute else set()
     since = {target: memory.silent.get(target, moment) for target in sorted(silent, key=str)}
     return Advanced(tuple(cases), waiting, since)
 
@@ -79,41 +102,33 @@ def _paused(knobs: KnobState, moment: Moment) -> set[str | None]:
     }
 
 
-def _instances(
-    memory: Memory, snapshot: Snapshot, rules: Ruleset, moment: Moment
-) -> Iterator[tuple[Rule, str | None]]:
-    """Each rule once, or once for each annotator that is there or whose instance is not at rest."""
-    own = [key for key in memory.instances if "@" in key]
-    for rule in rules.rules:
-        if rule.foreach is None:
-            yield rule, None
-            continue
-        prefix = f"{rule.id}@"
-        gone = [
-            key.removeprefix(prefix)
-            for key in own
-            if key.startswith(prefix)
-            and ((instance := memory.instances[key]).state != "idle" or resting(rule, instance, moment))
-        ]
-        for about in sorted({*snapshot.each, *gone}):
-            yield rule, about
+def _annotators(rule: Rule, memory: Memory, snapshot: Snapshot, moment: Moment) -> list[str]:
+    """Each annotator that is there, or whose instance is not at rest."""
+    prefix = f"{rule.id}@"
+    gone = [
+        key.removeprefix(prefix)
+        for key, instance in memory.instances.items()
+        if key.startswith(prefix) and (instance.state != "idle" or resting(rule, instance, moment))
+    ]
+    return sorted({*snapshot.each, *gone})
 
 
-def _touches(rule: Rule, names: set[str]) -> bool:
-    for name in rule.hold:
-        if name in names:
-            return True
-    for act in rule.then:  # noqa: SIM110 -- asked of every rule in every look: a generator costs more
-        if isinstance(act, Turn) and act.knob in names:
-            return True
-    return False
-
-
-def _writes(instances: Iterable[tuple[Rule, str | None]], rules: Ruleset, knobs: KnobState) -> set[Target]:
-    """The knobs with a safe value that these rules may write."""
-    return {
+def _silent(
+    mute: Iterable[tuple[Row, str | None]],
+    heard: Iterable[tuple[Row, str | None]],
+    rules: Ruleset,
+    knobs: KnobState,
+) -> set[Target]:
+    """The knobs with a safe value that mute rules may write, and of the others none."""
+    silent = {
         target_of(name, about, knobs)
-        for rule, about in instances
-        for name in (*(act.knob for act in rule.then if isinstance(act, Turn)), *rule.hold)
+        for row, about in mute
+        for name in row.writes
         if safe_value(knobs, rules.bounds.get(name), name) is not None
     }
+    if silent:
+        names = {target.knob for target in silent}
+        for row, about in heard:
+            if row.rule.mode == "live" and not names.isdisjoint(row.writes):
+                silent -= {target_of(name, about, knobs) for name in row.writes}
+    return silent

@@ -124,11 +124,11 @@ def _compare(condition: Compare) -> _Test:
     left, right = _key(condition.left), _key(condition.right)
     if isinstance(right, float) and isinstance(left, str):
         # What most comparisons are: a reading and a number.
-        number = right
+        number, isfinite = right, math.isfinite
 
         def quick(readings: Mapping[str, Side], known: _Known, at: str) -> bool | None:
             value = readings.get(left + at if at else left)
-            if value is None or isinstance(value, str) or not math.isfinite(value):
+            if value is None or isinstance(value, str) or not isfinite(value):
                 return None
             return holds(value, number)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flyball.core.control import KnobState
 from flyball.core.ids import Instant
 from flyball.core.knobs import Value
+from flyball.core.rules.advance import rows_of
 from flyball.core.rules.conditions import Moment, Side, Sides, read_by
 from flyball.core.rules.history import History
 from flyball.core.rules.look import look
@@ -50,6 +51,8 @@ class Evaluator:
         self.history = History(rules)
         self._truths = truths
         self._sides = Sides.of(rules)
+        self._rows = rows_of(rules)
+        self._read_by: dict[tuple[str, str | None], list[str]] = {}
         self._knobs: tuple[KnobState, dict[str, Value]] | None = None
         for snapshot in past:
             self.history.add(snapshot)
@@ -66,10 +69,22 @@ class Evaluator:
             return render_because(rule, Moment(snapshot, self.history, values, about).value, about)
 
         def seen(rule: Rule, about: str | None) -> Mapping[str, Side]:
-            return {key: readings.get(key) for key in read_by(rule, self.rules, about)}
+            keys = self._read_by.get((rule.id, about))
+            if keys is None:
+                keys = self._read_by[rule.id, about] = read_by(rule, self.rules, about)
+            return {key: readings.get(key) for key in keys}
 
         memory, facts = look(
-            self.memory, truths, snapshot, now, self.rules, knobs, because=because, seen=seen, live=live
+            self.memory,
+            truths,
+            snapshot,
+            now,
+            self.rules,
+            knobs,
+            because=because,
+            seen=seen,
+            live=live,
+            rows=self._rows,
         )
         return Taken(snapshot, readings, truths, self.memory, memory, facts)
 

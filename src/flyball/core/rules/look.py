@@ -8,7 +8,7 @@ from flyball.core.control import KnobState, Target
 from flyball.core.facts import KnobTurned
 from flyball.core.ids import Instant
 from flyball.core.rules import upkeep
-from flyball.core.rules.advance import advance
+from flyball.core.rules.advance import Row, advance, rows_of
 from flyball.core.rules.memory import IDLE, Memory, hold_layer, instance_key
 from flyball.core.rules.model import Ruleset
 from flyball.core.rules.telling import Because, Conclusion, Seen, Telling
@@ -27,18 +27,19 @@ def look(
     because: Because,
     seen: Seen,
     live: bool,
+    rows: Sequence[Row] = (),
 ) -> tuple[Memory, tuple[Conclusion, ...]]:
     """Take one look. The answer is the memory for the next one, and the facts to write down.
 
     `truths` by `condition_key`; one that is missing is unknown. `because` and `seen` give a rule's
     reason in words and the numbers behind it; they are asked only for rules with a decision. `live`
     False: everything is decided and nothing applied. A rule for which nothing happened has no
-    decision: ask `standing.describe`.
+    decision: ask `standing.describe`. `rows`: what `rows_of` makes of the rules, where many looks are taken.
     """
     moment = memory.next(now, snapshot.cycle)
     ended = list(upkeep.ended(knobs, moment, rules.digest))
     knobs = _after(knobs, ended)
-    ahead = advance(memory, truths, snapshot, moment, rules, knobs, live)
+    ahead = advance(memory, truths, snapshot, moment, rules, knobs, live, rows or rows_of(rules))
     busy = (case for case in ahead.cases if case.event or case.rule.hold)
     asked = [want for case in busy for want in wants(case, knobs, rules.bounds, moment)]
     touched = dict.fromkeys([*memory.trails, *(want.target for want in asked)])
