@@ -29,14 +29,14 @@ run: setup ## the main job: the demo loop, live, with a report at its end
 	@$(BIN)/flyball run --demo
 
 test: setup ## every test
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: setup ## format, lint, types, imports and the fast tests: before every push
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/flyball rules test --fail-under 90 rules/*.yaml
-	@$(BIN)/pytest -q -n 2 -m "not slow"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 fix: setup ## format, and mend what the linter can mend
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .

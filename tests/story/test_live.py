@@ -96,15 +96,3 @@ def test_without_prefect_the_same_lanes_run_and_every_item_has_one_label(tmp_pat
     assert asked
     assert set(asked.values()) == set(labels.values()) == {1}
     assert set(asked) == set(labels) | out
-
-
-def test_a_prefect_that_does_not_answer_is_said_and_the_loop_goes_on(tmp_path: Path) -> None:
-    away = LIVE + '\n[stores]\nprefect = "http://127.0.0.1:9/api"\n'
-    loop = made(tmp_path / "loop", away)
-    done = flyball("run", "--loop", str(loop), "--no-report")
-    assert done.returncode == 0, done.stderr
-    assert "Prefect" in done.stdout
-    assert "goes on without" in done.stdout
-    with reading(loop) as read:
-        assert read.state.answered_labels > 0
-        assert read.state.models
