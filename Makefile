@@ -44,16 +44,37 @@ fix: setup ## format, and mend what the linter can mend
 docs: setup ## make the reference pages anew from the catalogues
 	@mkdir -p docs/reference && $(BIN)/python -m flyball.cli.reference docs/reference
 
-faults: setup ## thirty kills of a running loop, each followed by a start (about ten minutes)
+faults: kills crash powerloss chaos machines ## every long search for a broken promise, one after the other (about an hour)
+
+kills: setup ## thirty kills of a running loop, each followed by a start (about ten minutes)
 	@$(BIN)/python -m tests.faults --kills 30
+
+crash: setup ## fifty kills at each of twelve named points, on SQLite and on PostgreSQL (about twenty minutes)
+	@$(BIN)/python -m tests.crash.points --kills 50
+
+powerloss: setup ## the power goes at 14,000 moments of a store's life, and the disk tears what it had (about six minutes)
+	@$(BIN)/python -m tests.crash.powerloss --images 14000
+
+chaos: setup ## PostgreSQL is killed or stopped every few seconds for five minutes while others write to it
+	@$(BIN)/python -m tests.crash.chaos --seconds 300
+
+machines: setup ## 150 random histories of 80 commands, which all stores must tell alike (about five minutes)
+	@$(BIN)/python -m tests.machines --histories 150 --steps 80
+	@$(BIN)/python -m tests.machines --histories 150 --steps 80 --postgres
 
 tampering: setup ## ten thousand tamperings with a log's file, each of which must be found (about ten minutes)
 	@$(BIN)/python -m tests.tampering --count 10000
 
+fuzz: setup ## a million bodies that chance made, none of which may harm the API (about half an hour)
+	@$(BIN)/python -m tests.fuzz_bodies --count 1000000
+
+label-studio: setup ## install Label Studio for its tests, in an environment of its own in the cache (three minutes)
+	@$(BIN)/python -m tests.label_studio
+
 oracle: setup ## random rule files against random readings, in both engines (about two minutes)
 	@$(BIN)/python -m tests.rules_oracle --files 1000 --snapshots 100
 
-bench: setup ## every benchmark, one after the other (about ten minutes)
-	@for each in look rules replay log log_postgresql verify training lane scoring; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+bench: setup ## every benchmark, one after the other (about an hour: a month of answers among them)
+	@for each in look rules replay log log_postgresql ingest verify training lane scoring merge replay_month; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
-.PHONY: help setup lock run test check fix docs faults tampering oracle bench
+.PHONY: help setup lock run test check fix docs faults kills crash powerloss chaos machines tampering fuzz label-studio oracle bench

@@ -4,8 +4,10 @@
            canonical JSON, salt and hash chain, tables that keep the history by their triggers
     loop   what one would write by hand: JSON and one `execute` for each row; no turn, no hash, no triggers
     rows   what the server itself can take: `executemany` of rows that were made beforehand
+    group  batches of one again, as they come over HTTP: many callers in each process, whose events its one
+           writer commits together (`adapters.group_commit`)
 
-All three wait for the disk with each commit. They alternate, so that all meet the same machine.
+All of them wait for the disk with each commit. They alternate, so that all meet the same machine.
 
     python -m benchmarks.log_postgresql --out log-postgresql.json
 """
@@ -13,11 +15,14 @@ All three wait for the disk with each commit. They alternate, so that all meet t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import os
 import platform
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
@@ -29,10 +34,14 @@ from benchmarks.log import TABLES, commit_of
 from psycopg import sql
 from tests.postgres import a_loop, by_hand, needed
 
+from flyball.adapters.group_commit import GroupCommit
 from flyball.adapters.sql import open_store
 from flyball.core.chain import verify
+from flyball.ports import Commit, Receipt
 
 BATCHES, WRITERS, WAYS = (1, 10, 100), (1, 2, 4), ("log", "loop", "rows")
+#: How many wait at once in each process, each for its own event.
+CALLERS = 32
 #: So far apart are the facts of two writers.
 _APART = 10**8
 
@@ -61,6 +70,11 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
                     row[way] = _together(url, loop, way, batch, writers, seconds)
                     if way == "log":
                         _checked(url, loop)
+            if batch == 1:
+                with a_loop() as loop:
+                    _prepare(url, loop, "log")
+                    row["group"] = _together(url, loop, "group", 1, writers, seconds)
+                    _checked(url, loop)
             row["share of loop"] = row["log"]["events/s"] / row["loop"]["events/s"]
             rows.append(row)
     with by_hand(url) as connection:
@@ -95,6 +109,13 @@ def show(found: dict[str, Any]) -> None:
             f"{row['batch']:6}{row['writers']:9}{speeds}{row['share of loop']:9.0%}"
             f"{log['p50 ms']:9.2f}{log['p99 ms']:9.2f}{log['cpu us/event']:8.0f}"
         )
+    print(f"batches of one, {CALLERS} callers in each process, committed together:")
+    for row in found["rows"]:
+        if group := row.get("group"):
+            print(
+                f"{row['writers']:15}{group['events/s']:9,.0f}{'':27}"
+                f"{group['p50 ms']:9.2f}{group['p99 ms']:9.2f}{group['cpu us/event']:8.0f}"
+            )
 
 
 def _prepare(url: str, loop: str, way: str) -> None:
@@ -139,6 +160,9 @@ def _write(
     url: str, loop: str, way: str, batch: int, number: int, seconds: float, barrier: Barrier, told: Queue[Any]
 ) -> None:
     starts = count(number * _APART + 1_000, batch)
+    if way == "group":
+        told.put(_grouped(url, loop, starts, seconds, barrier))
+        return
     with psycopg.connect(url) as connection:
         store = open_store(url, salt=os.urandom, loop=loop) if way == "log" else None
         bare = _Bare(connection, loop, batch)
@@ -161,6 +185,40 @@ def _write(
         told.put((timing, time.process_time() - busy, time.perf_counter() - began))
         if store is not None:
             store.close()
+
+
+def _grouped(
+    url: str, loop: str, numbers: Iterator[int], seconds: float, barrier: Barrier
+) -> tuple[list[float], float, float]:
+    """Callers that each wait for their own event before they send the next."""
+    store = open_store(url, salt=os.urandom, loop=loop)
+
+    def write(events: Sequence[int]) -> Sequence[Receipt]:
+        alone = [commit_of(range(event, event + 1)) for event in events]
+        jobs = [replace(commit.jobs[0], of=of) for of, commit in enumerate(alone)]
+        return store.log.append(Commit([commit.facts[0] for commit in alone], jobs, apart=True), 1.8e9)
+
+    group: GroupCommit[int, Receipt] = GroupCommit(write)
+    timing: list[float] = []
+
+    async def caller(until: float) -> None:
+        while (start := time.perf_counter()) < until:
+            await group.write([next(numbers)])
+            timing.append(time.perf_counter() - start)
+
+    async def callers(lasting: float) -> None:
+        until = time.perf_counter() + lasting
+        await asyncio.gather(*(caller(until) for _ in range(CALLERS)))
+
+    asyncio.run(callers(0.3))  # until all statements are prepared
+    barrier.wait(60)
+    timing.clear()
+    began, busy = time.perf_counter(), time.process_time()
+    asyncio.run(callers(seconds))
+    found = timing, time.process_time() - busy, time.perf_counter() - began
+    group.close()
+    store.close()
+    return found
 
 
 class _Bare:

@@ -1,4 +1,4 @@
-"""The engine against the reference on random rule files: `python -m tests.rules_oracle --files 1000`.
+"""The engines against the reference on random rule files: `python -m tests.rules_oracle --files 1000`.
 
 Each worker process judges a few files and ends, as durable-rules gives not all memory back. First some
 engines that are wrong on purpose are judged: where one of them passes, nothing of this proves anything.
@@ -21,6 +21,7 @@ from tests.rules.catalogue import CATALOGUE
 from flyball.adapters.durable_rules import DurableEngine
 from flyball.adapters.rule_file import read
 from flyball.cli.show import print_line
+from flyball.core.rules.compiled import CompiledEngine
 from flyball.core.rules.conditions import Side, Sides
 from flyball.core.rules.history import History
 from flyball.core.rules.model import AllOf, AnyOf, Compare, Condition, Named, Not, Ruleset
@@ -39,8 +40,8 @@ class Difference:
     meant: bool | None
 
 
-def differences(seed: int, snapshots: int, truths: Truths) -> list[Difference]:
-    """Where an engine is wrong about one file, which the seed makes, and so many snapshots."""
+def differences(seed: int, snapshots: int, *engines: Truths) -> list[Difference]:
+    """Where engines are wrong about one file, which the seed makes, and so many snapshots."""
     random = Random(seed)
     rules, _ = read(any_file(random).encode(), f"{seed}.yaml", CATALOGUE)
     sides, history, found = Sides.of(rules), History(rules), list[Difference]()
@@ -49,17 +50,19 @@ def differences(seed: int, snapshots: int, truths: Truths) -> list[Difference]:
         # Every fourth time what is read is made up freely, for what no signals would come to soon.
         made_up = number % 4 == 3
         readings = any_readings(random, rules) if made_up else sides.readings(snapshot, history, knobs)
-        said, meant = truths(rules, readings), ReferenceEngine().truths(rules, readings)
-        wrong = [key for key in said.keys() | meant.keys() if said.get(key, "?") != meant.get(key, "?")]
-        found += [Difference(seed, key, said.get(key), meant.get(key)) for key in sorted(wrong)]
+        meant = ReferenceEngine().truths(rules, readings)
+        for truths in engines:
+            said = truths(rules, readings)
+            wrong = [key for key in said.keys() | meant.keys() if said.get(key, "?") != meant.get(key, "?")]
+            found += [Difference(seed, key, said.get(key), meant.get(key)) for key in sorted(wrong)]
     return found
 
 
 def judged(seed: int, snapshots: int) -> list[Difference]:
-    """One file judged by a fresh engine."""
+    """One file judged by fresh engines: that of live loops, and that of replays."""
     engine = DurableEngine()
     try:
-        return differences(seed, snapshots, engine.truths)
+        return differences(seed, snapshots, engine.truths, CompiledEngine().truths)
     finally:
         engine.close()
 

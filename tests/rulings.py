@@ -18,11 +18,21 @@ from flyball.adapters.segments import MemorySegments
 from flyball.adapters.shelf_memory import MemoryShelf
 from flyball.adapters.toml_file import load
 from flyball.cli.rules import CATALOGUE
+from flyball.core.canary import governs
 from flyball.core.control import KnobState
 from flyball.core.drift.detector import Cusum
-from flyball.core.facts import DecisionMade, KnobTurned, Looked, Recorded, RulesLoaded, body_of
+from flyball.core.facts import (
+    BatchReleased,
+    BatchSettled,
+    DecisionMade,
+    KnobTurned,
+    Looked,
+    Recorded,
+    RulesLoaded,
+    body_of,
+)
 from flyball.core.gauges import Gauges
-from flyball.core.ids import Digest, Instant
+from flyball.core.ids import BatchId, Digest, Instant
 from flyball.core.rules.reference import ReferenceEngine
 from flyball.core.signal import Reading, Snapshot
 from flyball.ports import Commit, Receipt, Store
@@ -71,20 +81,24 @@ class Killed(BaseException):
 
 @dataclass(slots=True)
 class Doom:
-    """Kills at the step of this number, counted from 0; None: never. A step is a write of any kind."""
+    """Kills at the step of this number, counted from 0; None: never. A step is a write of any kind.
+
+    `error`: what the step raises; anything but Killed is trouble that the process lives through.
+    """
 
     at: int | None = None
     after: bool = False
     steps: int = 0
+    error: type[BaseException] = Killed
 
     def around(self, write: Callable[[], Any]) -> Any:
         """Do a write, unless the process is killed before it; it may be killed right after it."""
         number, self.steps = self.steps, self.steps + 1
         if number == self.at and not self.after:
-            raise Killed
+            raise self.error
         done = write()
         if number == self.at:
-            raise Killed
+            raise self.error
         return done
 
 
@@ -190,6 +204,27 @@ class Station:
         self.dial.cycle = cycle
         self.now = self.steering.next_look
         self.steer()
+
+    def batch(self, cycle: int = 0, **signals: Reading) -> None:
+        """A batch goes out, is out for a look, and settles."""
+        number = self.release()
+        self.look(cycle, **signals)
+        self.settle(number)
+
+    def release(self) -> int:
+        """A batch goes out under the file that governs it. Gives its number."""
+        tools = self.steering.tools
+        number, began = tools.state.released + 1, self.steering.canary.began
+        own = began is not None and governs(began, number, self.settings.seed)
+        rules = began.digest if own and began is not None else self.steering.rulebook.evaluator.rules.digest
+        name = BatchId(f"batch-{number}")
+        tools.tell(self.now, BatchReleased(name, number, (), (), "random", 0, None, rules, 1, self.now))
+        return number
+
+    def settle(self, number: int) -> None:
+        """A batch comes back whole."""
+        back = BatchSettled(BatchId(f"batch-{number}"), number, 0, 0, 60.0)
+        self.steering.tools.tell(self.now, back)
 
     def steer(self) -> None:
         """A pass of the lane, at this moment: it looks if a look is due."""

@@ -116,6 +116,11 @@ class LeaseLost(FlyballError):
 
     exit_code = 4
 
+    def __init__(self, message: str | None = None, jobs: frozenset[int] = frozenset()) -> None:
+        super().__init__(message)
+        #: The jobs that were lost, by their numbers.
+        self.jobs = jobs
+
 
 class StaleItems(FlyballError):
     """Some of these items left the pool since they were chosen. Choose again."""

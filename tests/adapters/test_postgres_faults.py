@@ -50,25 +50,32 @@ for number in range(10**9):
 """
 )
 
-#: `how` "bare": numbers from a sequence and no turns is the control. One commit in five is slow.
+#: `how` "bare": numbers from a sequence and no turns is the control. One commit in five is slow. Two
+#: write in each process, over connections of their own.
 WRITER = (
     HEAD
     + """
-number = 0
-if how == "bare":
+import threading
+def bare():
     with psycopg.connect(url) as connection:
         connection.execute(f'SET search_path = "{loop}"')
         connection.commit()
-        for number in range(40):
+        for number in range(20):
             connection.execute("INSERT INTO bare DEFAULT VALUES")
             connection.execute("SELECT pg_sleep(%s)", (0.02 if number % 5 == 0 else 0,))
             connection.commit()
-else:
+def turns(writer):
     store = open_store(url, salt=os.urandom, loop=loop)
-    for number in range(40):
-        name = f"{run}-{number}"
+    for number in range(20):
+        name = f"{run}-{writer}-{number}"
         store.log.append(commit([name], {"slow" if number % 5 == 0 else "quick": name}), 1.0)
     store.close()
+writers = [threading.Thread(target=bare) if how == "bare" else threading.Thread(target=turns, args=(writer,))
+           for writer in range(2)]
+for writer in writers:
+    writer.start()
+for writer in writers:
+    writer.join()
 """
 )
 
@@ -167,7 +174,7 @@ def test_a_reader_that_polls_misses_nothing_however_many_write(loop: str, store:
         )
     writers = running(WRITER, loop, 4, "turns")
     seen = polled(writers, lambda last: [each.seq for each in store.log.read(Position(last))])
-    assert seen == Counter(range(1, 4 * 40 + 1))
+    assert seen == Counter(range(1, 8 * 20 + 1))
     assert verify(store.evidence.links()) == ()
 
 
@@ -183,8 +190,8 @@ def test_without_turns_the_same_reader_misses_some(loop: str) -> None:
             return [seq for (seq,) in connection.execute(query, (last,))]
 
         seen = polled(running(WRITER, loop, 4, "bare"), newer)
-        assert len(newer(START)) == 4 * 40
-    assert len(seen) < 4 * 40
+        assert len(newer(START)) == 8 * 20
+    assert len(seen) < 8 * 20
 
 
 def asked(store: Store, *locks: str) -> None:

@@ -56,6 +56,23 @@ def test_only_the_word_changes_however_it_is_written(name: str) -> None:
     assert len(changes(before, after)) == 2
 
 
+STALE = {
+    "in shadow for now": ("shadow", "  # in shadow until Friday", "live"),
+    "not yet": ("shadow", "      # not yet live", "live"),
+    "live": ("live", "  # live since May", "shadow"),
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_comment_that_speaks_of_the_mode_before_goes_with_it_and_is_told(name: str) -> None:
+    was, comment, mode = STALE[name]
+    before = f"{HEAD}  - id: x\n    mode: {was}{comment}{REST}"
+    edit = with_mode(before.encode(), "r.yaml", "x", mode, rules_of)  # type: ignore[arg-type]
+    assert edit.dropped == comment.strip()
+    assert f"    mode: {mode}\n" in edit.content.decode()
+    assert comment.strip() not in edit.content.decode()
+
+
 UNSAID = {
     "below the id": ("  - id: x" + REST, "    mode: shadow\n"),
     "below a commented id": ("  - id: x   # the deep one" + REST, "    mode: shadow\n"),

@@ -288,7 +288,11 @@ def test_whatever_is_written_there_are_settings_or_problems(section: str, values
 
 def test_every_key_has_a_meaning_and_a_default_or_must_be_given() -> None:
     keys = {each.name: each for each in described()}
-    assert [name for name, each in keys.items() if each.required] == ["id", "stream.source"]
+    assert [name for name, each in keys.items() if each.required] == [
+        "id",
+        "stream.source",
+        "sources.NAME.kind",
+    ]
     assert all(each.meaning.endswith(".") for each in keys.values())
     assert keys["clock.takes.train"].default == 7200.0
 

@@ -26,6 +26,7 @@ from flyball.adapters.sql.migrations import REVISIONS
 from flyball.adapters.sql.store import _store
 from flyball.adapters.sql.tables import metadata
 from flyball.core.chain import verify
+from flyball.core.facts import AlertCleared
 from flyball.errors import BadUsage, StoreLocked
 from flyball.ports import Commit, Draft, NewJob, Store
 
@@ -53,6 +54,15 @@ class Place:
             if connection.dialect.name == "postgresql":
                 postgres.make_schema(connection, self.loop)
             upgrade(connection, revision)
+
+    def filled_at(self, revision: str) -> Any:
+        """A store with something in it at an earlier revision; gives what is in it."""
+        with closing(self.opened()) as store:
+            filled(store)
+            before = content(store)
+        with closing(self.database()) as database, database.write() as connection:
+            downgrade(connection, revision)
+        return before
 
     def old(self) -> Store:
         """The store as it is, whatever its revision."""
@@ -120,10 +130,7 @@ def content(store: Store) -> Any:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_an_old_store_is_brought_up_to_date_and_goes_on(place: Place, revision: str) -> None:
-    place.at(revision)
-    with closing(place.old()) as store:
-        filled(store)
-        before = content(store)
+    before = place.filled_at(revision)
     with closing(place.opened()) as store:
         assert content(store) == before
         assert store.log.append(Commit([Draft(answer("a"), "desk", "e-9")]), 60.0)[0].new
@@ -217,10 +224,7 @@ def test_a_migration_that_is_killed_half_way_leaves_the_store_as_it_was(
     """Killed as it begins the last revision, with all others done and nothing committed."""
     before: Any = None
     if revision is not None:
-        place.at(revision)
-        with closing(place.old()) as store:
-            filled(store)
-            before = content(store)
+        before = place.filled_at(revision)
     shape = None if revision is None else place.shape()
     steps = len(REVISIONS) - (0 if revision is None else 1 + REVISIONS.index(revision))
     command = [sys.executable, "-c", KILLED, place.url, place.loop, str(steps)]
@@ -261,7 +265,7 @@ def test_tables_that_another_process_works_with_are_not_migrated() -> None:
         place = Place(needed(), loop)
         place.at(REVISIONS[0])
         with closing(place.old()) as store:
-            store.log.append(Commit([Draft(answer("a"))]), 1.0)
+            store.log.append(Commit([Draft(AlertCleared("a"))]), 1.0)
             with pytest.raises(StoreLocked, match="another process has it open"):
                 place.opened()
         place.opened().close()

@@ -134,7 +134,10 @@ def test_a_file_is_applied_listed_and_rolled_back(run: Run, loop: Path, tmp_path
     assert (code, (loop / "rules.yaml").read_text()) == (0, after)
     assert "changed: busy; other rules keep their state" in said
     listed = json.loads(run("rules", "history", "--json")[1])
-    assert [(each["by"], each["because"]) for each in listed] == [("", "saved by hand"), (ME, "fewer alarms")]
+    assert [(each["by"], each["because"]) for each in listed] == [
+        ("", "the file the loop began with"),
+        (ME, "fewer alarms"),
+    ]
     assert listed[0]["decisions"]["fired"] > 0
     assert listed[0]["models"]
     assert "+    when: queue.depth > 25" in run("rules", "history", listed[1]["digest"][:8], "--diff")[1]

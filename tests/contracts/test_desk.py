@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import label_studio as real
+from tests.stores import chance
 
+from flyball.adapters.desk_label_studio import LabelStudioDesk
 from flyball.adapters.desk_nobody import NobodyDesk
 from flyball.adapters.desk_simulated import Hours, SimulatedDesk
+from flyball.adapters.label_studio_client import LabelStudio
+from flyball.adapters.label_studio_http import LabelStudioHttp
+from flyball.adapters.label_studio_tasks import Rows
+from flyball.adapters.label_studio_turns import Workplace
+from flyball.adapters.memory_store import memory_store
+from flyball.adapters.segments import MemorySegments
 from flyball.core.ids import BatchId, ItemId
 from flyball.core.table import Column, texts
 from flyball.ports import Answer, Desk, Offer
@@ -30,6 +41,12 @@ class Evens:
 
     def of(self, items: Sequence[ItemId]) -> Column:
         return texts(None if not item.isdigit() else "yes" if int(item) % 2 == 0 else "no" for item in items)
+
+
+def when(answer: Answer) -> float:
+    """When an answer was given; a simulated team always says."""
+    assert answer.said_at is not None
+    return answer.said_at
 
 
 def offer(batch: int, items: Sequence[int | str], answers_needed: int = 1) -> Offer:
@@ -51,13 +68,39 @@ def desk(request: pytest.FixtureRequest) -> Desk:
     return make()
 
 
-def test_an_answer_is_about_an_offered_item_and_comes_once_in_order_of_time(desk: Desk) -> None:
+@contextmanager
+def label_studio() -> Iterator[Desk]:
+    """A desk at a project of its own, in which nobody sits."""
+    server, store, title = real.needed(), memory_store(chance()), f"contract {time.monotonic_ns()}"
+    studio = LabelStudio(LabelStudioHttp(server.url, server.token))
+    place = Workplace("studio", title, ("no", "yes"))
+    desk = LabelStudioDesk(studio, place, Rows(store.items, MemorySegments()), store.log, store.evidence)
+    yield desk
+    desk.wait()
+    if (project := studio.project_named(title)) is not None:
+        studio.delete("projects", project.id)
+    desk.close()
+    store.close()
+
+
+@pytest.fixture(params=["simulated", "nobody", pytest.param("label studio", marks=pytest.mark.slow)])
+def any_desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Also those of which nobody knows when people will say something."""
+    if request.param == "label studio":
+        with label_studio() as desk:
+            yield desk
+    else:
+        yield simulated() if request.param == "simulated" else NobodyDesk()
+
+
+def test_an_answer_is_about_an_offered_item_and_comes_once_in_order_of_time(any_desk: Desk) -> None:
+    desk = any_desk
     desk.offer(offer(1, range(20)), START)
     desk.offer(offer(1, range(20)), START + 5.0)
     early = desk.collect(START + 400.0)
     answers = early + desk.collect(END)
-    assert all(answer.said_at <= START + 400.0 for answer in early)
-    assert all(before.said_at <= after.said_at for before, after in pairwise(answers))
+    assert all(when(answer) <= START + 400.0 for answer in early)
+    assert all(when(before) <= when(after) for before, after in pairwise(answers))
     assert len({answer.event_id for answer in answers}) == len(answers)
     assert {answer.item for answer in answers} <= set(offer(1, range(20)).items)
     assert desk.collect(END) == ()
@@ -71,7 +114,8 @@ def test_the_next_moment_brings_something_or_is_not_known(desk: Desk) -> None:
         assert len(desk.collect(next_at)) == 1
 
 
-def test_a_team_is_never_more_idle_than_it_is_there(desk: Desk) -> None:
+def test_a_team_is_never_more_idle_than_it_is_there(any_desk: Desk) -> None:
+    desk = any_desk
     desk.offer(offer(1, range(5)), START)
     for hour in range(100):
         team = desk.team(START + hour * HOUR)
@@ -105,10 +149,10 @@ def test_everyone_has_work_as_long_as_there_is_some() -> None:
     team = desk.team(START + 60.0)
     assert (team.active, team.idle) == (4, 0)
     answers = desk.collect(END)
-    assert answers[-1].said_at == pytest.approx(400 * 100.0 / 4, rel=0.1)
+    assert when(answers[-1]) == pytest.approx(400 * 100.0 / 4, rel=0.1)
     shares = Counter(answer.annotator for answer in answers)
     assert min(shares.values()) > 80
-    over = desk.team(answers[-1].said_at)
+    over = desk.team(when(answers[-1]))
     assert (over.idle, over.waiting) == (4, 0)
 
 
@@ -122,7 +166,7 @@ def test_nobody_does_two_things_at_once_also_across_batches() -> None:
     for answers in by_annotator.values():
         for before, after in pairwise(answers):
             assert after.seconds is not None
-            assert after.said_at - after.seconds >= before.said_at - 1e-6
+            assert when(after) - after.seconds >= when(before) - 1e-6
 
 
 def test_people_are_as_right_as_they_are_said_to_be() -> None:
@@ -199,7 +243,7 @@ def test_after_a_restart_an_open_batch_gets_the_same_answers_at_the_same_times()
     still_open = {batches[2][0].batch, batches[3][0].batch}
     assert [a for a in repeated if a.batch != "batch-9"] == [a for a in answers if a.batch in still_open]
     (fresh,) = [a for a in repeated if a.batch == "batch-9"]
-    assert fresh.said_at > answers[-4].said_at
+    assert when(fresh) > when(answers[-4])
 
 
 # --- shifts -----------------------------------------------------------------------------------------
@@ -213,7 +257,7 @@ def test_work_begins_within_a_shift_only() -> None:
     assert len(answers) == 300
     for answer in answers:
         assert answer.seconds is not None
-        assert hours.at_work(answer.said_at - answer.seconds + 0.001)
+        assert hours.at_work(when(answer) - answer.seconds + 0.001)
 
 
 def test_off_shift_nobody_is_there_and_so_nobody_is_idle() -> None:

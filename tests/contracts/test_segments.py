@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from tests.buckets import fresh_bucket, known_here, server
 
+from flyball.adapters.file_cache import FileCache
+from flyball.adapters.s3_files import Bucket
 from flyball.adapters.segments import FileSegments, MemorySegments, parquet, table_of
+from flyball.adapters.segments_s3 import S3Segments
 from flyball.core.ids import Digest
 from flyball.core.table import Column, Table, texts
 from flyball.errors import BadFile, NotFound, Unreachable
@@ -29,9 +33,28 @@ TABLE = Table(
 )
 
 
-@pytest.fixture(params=["memory", "files"])
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    with pytest.MonkeyPatch.context() as patch:
+        known_here(patch, server())
+        yield Bucket(fresh_bucket())
+
+
+@pytest.fixture(params=["memory", "files", "s3"])
 def segments(request: pytest.FixtureRequest, tmp_path: Path) -> Segments:
-    return MemorySegments() if request.param == "memory" else FileSegments(tmp_path / "segments")
+    if request.param == "memory":
+        return MemorySegments()
+    if request.param == "files":
+        return FileSegments(tmp_path / "segments")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return S3Segments(bucket, f"of/{tmp_path.name}", NoCopies(tmp_path / "cache", 0))
+
+
+class NoCopies(FileCache):
+    """A cache that finds nothing, so that what is read comes from the server."""
+
+    def find(self, name: str) -> Path | None:
+        return None
 
 
 def same(one: Table, other: Table) -> bool:

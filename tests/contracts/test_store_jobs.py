@@ -123,7 +123,7 @@ def test_a_job_that_is_given_up_is_dead_and_lets_the_next_of_its_lock_go(store: 
     ask(store, "a", "a")
     (first,) = store.jobs.claim("merge", 10.0, 2, 60.0)
     store.jobs.fail(first, "poison", "it cannot be read", 11.0, again_at=None)
-    assert store.jobs.waiting("merge") == Waiting(ready=1, running=0, dead=1, oldest=10.0)
+    assert store.jobs.waiting("merge") == Waiting(ready=1, running=0, dead=1, oldest=10.0, soonest=0.0)
     (second,) = store.jobs.claim("merge", 12.0, 2, 60.0)
     assert second.cause.seq == 2
     with pytest.raises(LeaseLost):
@@ -135,9 +135,11 @@ def test_waiting_says_how_many_and_since_when_the_oldest_was_due(store: Store) -
     ask(store, "a", "b", now=10.0)
     ask(store, "c", run_at=25.0, now=20.0)
     ask(store, "x", kind="train", now=5.0)
-    assert store.jobs.waiting("merge") == Waiting(ready=3, running=0, dead=0, oldest=10.0)
+    assert store.jobs.waiting("merge") == Waiting(ready=3, running=0, dead=0, oldest=10.0, soonest=0.0)
     store.jobs.claim("merge", 20.0, 2, 60.0)
-    assert store.jobs.waiting("merge") == Waiting(ready=1, running=2, dead=0, oldest=25.0)
+    assert store.jobs.waiting("merge") == Waiting(
+        ready=1, running=2, dead=0, oldest=25.0, leased=80.0, soonest=25.0
+    )
 
 
 def test_hundreds_of_jobs_for_one_lock_do_not_hide_the_others(store: Store) -> None:

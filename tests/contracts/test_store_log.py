@@ -125,6 +125,26 @@ def test_the_same_bytes_as_received_are_the_same_event_however_they_are_read(sto
         store.log.append(Commit([replace(first, raw=b'{"label":"Fraud"}')]), 12.0)
 
 
+def test_of_facts_from_several_hands_a_contradiction_holds_up_none_of_the_others(store: Store) -> None:
+    (first,) = store.log.append(Commit([named("a")]), 10.0)
+    several = [named("b", "e-2"), named("a", label="fine"), named("a"), named("c", "e-3"), named("d", "e-3")]
+    jobs = [NewJob("merge", draft.fact.item, of) for of, draft in enumerate(several)]  # type: ignore[union-attr]
+    receipts = store.log.append(Commit(several, jobs, apart=True), 11.0)
+    assert [(r.seq, r.new, r.conflict) for r in receipts] == [
+        (2, True, False),
+        (1, False, True),
+        (1, False, False),
+        (3, True, False),
+        (3, False, True),
+    ]
+    assert receipts[1].hash == first.hash
+    assert [job.lock for job in store.jobs.claim("merge", 20.0, 9, 60.0)] == ["b", "c"]
+    assert [kept.event_id for kept in store.evidence.contested()] == ["e-1", "e-3"]
+    assert store.log.append(Commit(several, jobs, apart=True), 12.0)[1].conflict
+    assert len(list(store.evidence.contested())) == 2
+    assert not verify(store.evidence.links())
+
+
 # --- whole, or not at all
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,6 +20,9 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
+from tests.buckets import client, fresh_bucket, known_here, server
+from tests.postgres import a_loop, by_hand, needed
 
 from flyball.adapters.stream import OpenedStream, open_stream
 from flyball.adapters.stream_columns import lay_out
@@ -28,7 +34,18 @@ from flyball.settings import Settings, read
 
 ROWS = 400
 FREE = 30
-KINDS = ("parquet", "csv", "frame", "rows", "tables", "slices")
+KINDS = (
+    "parquet",
+    "csv",
+    "frame",
+    "rows",
+    "tables",
+    "slices",
+    "s3 file",
+    "s3 prefix",
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.slow),
+)
 #: Hypothesis draws how a stream is read; the stream itself is the same for all draws.
 same_stream = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -67,10 +84,11 @@ def _tables() -> Iterator[Table]:
         yield Table({str(name): part[name].to_numpy() for name in part.columns})
 
 
-def described(source: str) -> Settings:
-    """As `loop.toml` would describe it."""
+def described(source: str, directory: Path = Path(), **more: str) -> Settings:
+    """As `loop.toml` would describe it; without a real clock, what can grow has an end."""
     stream = {
         "source": source,
+        **more,
         "item": "id",
         "time": "t",
         "categories": ["code"],
@@ -78,7 +96,8 @@ def described(source: str) -> Settings:
         "label": "y",
         "label_time": "known",
     }
-    return read({"id": "a-loop", "stream": stream, "start": {"labelled": FREE}})
+    clock = {"kind": "virtual"} if more or source.startswith("s3://") else {}
+    return read({"id": "a-loop", "stream": stream, "start": {"labelled": FREE}, "clock": clock}, directory)
 
 
 @dataclass(frozen=True)
@@ -86,9 +105,12 @@ class Opening:
     """Opens the same stream anew each time, as a process does that starts again."""
 
     source: str
+    directory: Path = Path()
+    query: str | None = None
 
     def __call__(self) -> OpenedStream:
-        return open_stream(described(self.source))
+        more = {} if self.query is None else {"query": self.query}
+        return open_stream(described(self.source, self.directory, **more))
 
 
 def _slices() -> OpenedStream:
@@ -102,6 +124,41 @@ def _slices() -> OpenedStream:
     start = float(made()["t"].iloc[FREE - 1])
     stream, truth = LazyStream(make, layout, FREE), LazyTruth(make, layout)
     return OpenedStream(stream, truth, ("0", "1"), start, None, ())
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket with the stream in one file, and in several of both kinds."""
+    with pytest.MonkeyPatch.context() as patch:
+        known_here(patch, server())
+        name, frame = fresh_bucket(), made()
+        parts = [frame.iloc[:130], frame.iloc[130:260], frame.iloc[260:]]
+        for key, content in {
+            "one/x.parquet": frame.to_parquet(),
+            "many/2024-01.parquet": parts[0].to_parquet(),
+            "many/2024-02/part.csv": parts[1].to_csv(index=False).encode(),
+            "many/2024-03.csv.gz": gzip.compress(parts[2].to_csv(index=False).encode()),
+            "many/": b"",
+            "many/_SUCCESS": b"",
+            "many-more/2024-01.parquet": parts[0].to_parquet(),
+        }.items():
+            client().put_object(Bucket=name, Key=key, Body=content)
+        yield name
+
+
+@pytest.fixture(scope="module")
+def postgres_with_rows() -> Iterator[str]:
+    """The URL of a database with the stream in a table, which the loop's own schema shields."""
+    with a_loop() as schema, by_hand(needed(), schema) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        connection.execute(
+            "CREATE TABLE payments (id text, t double precision, amount double precision, country text,"
+            " code int, flag boolean, y int, known double precision)"
+        )
+        rows = made().astype(object).where(made().notna(), None).itertuples(index=False)
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO payments VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", list(rows))
+        yield f"{needed()}{'&' if '?' in needed() else '?'}options=-csearch_path%3D{schema}"
 
 
 @pytest.fixture(params=KINDS)
@@ -118,6 +175,18 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
             yield Opening(str(tmp_path / "x.csv"))
         case "slices":
             yield _slices
+        case "s3 file" | "s3 prefix":
+            bucket: str = request.getfixturevalue("bucket")
+            if request.param == "s3 file":
+                yield Opening(f"s3://{bucket}/one/x.parquet", tmp_path)
+            else:
+                yield Opening(f"s3://{bucket}/many", tmp_path)
+        case "sqlite":
+            with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
+                made().to_sql("payments", connection, index=False)
+            yield Opening("sqlite:///x.db", tmp_path, "select * from payments")
+        case "postgres":
+            yield Opening(request.getfixturevalue("postgres_with_rows"), tmp_path, "select * from payments")
         case name:
             yield Opening(f"{module.__name__}:{name}")
     del sys.modules[module.__name__]

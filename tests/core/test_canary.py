@@ -56,6 +56,15 @@ def test_a_harmless_file_is_called_worse_less_than_once_in_twenty_times() -> Non
     assert wrong <= 15
 
 
+def test_what_a_canary_came_to_is_told_in_the_unit_of_its_signal() -> None:
+    hours, shares = [38_000.0, 38_500.0, 39_000.0] * 2, [0.21, 0.22, 0.23] * 2
+    slow = judge(hours, [3_000.0] * 6, "lower", np.random.default_rng(1), "seconds").because
+    good = judge(shares, [0.11] * 6, "higher", np.random.default_rng(1), "share").because
+    assert slow.startswith("10h 41m against 50m in the others (difference +9h 51m, interval +9h")
+    assert good.startswith("22% against 11% in the others (difference +11%, interval +10")
+    assert not any("e+" in each for each in (slow, good))
+
+
 def test_with_fewer_than_five_batches_on_a_side_nothing_is_concluded() -> None:
     verdict = judge([9.0] * 4, [1.0] * 40, "lower", np.random.default_rng(1))
     assert verdict.worse is None

@@ -89,7 +89,6 @@ def test_a_name_says_whether_there_is_one_reading_for_each_annotator() -> None:
 def test_signals_that_nothing_measures_yet_say_so() -> None:
     assert {signal.name for signal in SIGNALS.values() if not signal.source} == {
         "al.gain_vs_random",
-        "capture.latency_p99",
         "drift.new_class",
         "gold.accuracy",
         "gold.seen",

@@ -195,6 +195,21 @@ def test_a_sweep_counts_what_a_replay_of_each_value_counts(played: App) -> None:
         ),
         pytest.param("past.answers.total=2..4/3", ["2", "3", "4"], id="a function of the past"),
         pytest.param("busy.until.queue.depth=1..3/3", ["1", "2", "3"], id="the other condition"),
+        pytest.param(
+            "busy.for=1h..1d",
+            ["1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d"],
+            id="times that people would try",
+        ),
+        pytest.param(
+            "busy.queue.depth=100..400",
+            ["100", "150", "200", "250", "300", "350", "400"],
+            id="counts that people would try",
+        ),
+        pytest.param(
+            "busy.annotators.load=60%..70%",
+            [f"{percent}%" for percent in range(60, 71)],
+            id="shares that people would try",
+        ),
     ],
 )
 def test_what_can_be_swept(text: str, values: list[str]) -> None:
@@ -212,7 +227,8 @@ def test_what_can_be_swept(text: str, values: list[str]) -> None:
             "it compares `queue.depth > 15`, `annotators.load > 60%`",
             id="a signal misspelt",
         ),
-        pytest.param("busy.for=3m..1m", "a sweep goes up", id="downwards"),
+        pytest.param("busy.for=3m..1m", "from 3m to 1m it does not", id="downwards"),
+        pytest.param("busy.annotators.load=80%..20%", "from 80% to 20% it does not", id="a share, downwards"),
         pytest.param("busy.for=1m..3", "no length of time", id="a time without a unit"),
         pytest.param("busy.for=1m..3m/1", "2 to 200 steps", id="one step"),
         pytest.param("busy.for=1m..3 looks", "both ends", id="two units"),

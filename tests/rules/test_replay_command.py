@@ -72,6 +72,42 @@ def test_an_unchanged_file_ends_with_0_and_an_edited_one_with_1(
     assert [each["text"] for each in sweep["values"]] == ["0s", "1h", "2h", "3h"]
 
 
+@pytest.mark.slow
+def test_where_no_process_runs_times_count_back_from_the_end_of_the_recording_and_it_says_so(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--json", "--loop", str(loop))
+    # Somebody turns a knob long after: that adds to the log, and not to what was recorded of signals.
+    app(["knobs", "set", "batch.size", "50", "--because", "x", "--loop", str(loop)], exit_on_error=False)
+    capsys.readouterr()
+    _, whole = said(capsys, "replay", str(loop / "rules.yaml"), "--since", "300d", *where)
+    end = json.loads(whole)["until"]
+    assert not any("No process" in note for note in json.loads(whole)["notes"])
+    for words in (["replay", "rules.yaml"], ["diff", "rules.yaml", "edited.yaml"]):
+        files = [str(loop / each) for each in words[1:]]
+        _, text = said(capsys, words[0], *files, "--since", "2h", *where)
+        found = json.loads(text)
+        assert (found["until"], found["until"] - found["since"], found["looks"]) == (end, 7200.0, 3)
+        assert any("No process runs this loop: `2h` is counted from the end" in n for n in found["notes"])
+    _, text = said(capsys, "why", "busy", "--at", "1h ago", *where)
+    assert json.loads(text)["why"]["at"] == end - 3600.0
+    assert len(json.loads(text)["notes"]) == 1
+
+
+@pytest.mark.slow
+def test_a_decision_has_the_time_of_its_look_in_every_command(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--loop", str(loop))
+    app(["decisions", "--rule", "busy", "--json", *where], exit_on_error=False)
+    made = json.loads(capsys.readouterr().out)
+    assert all(each["at"] == each["due"] <= each["written"] for each in made)
+    app(["decisions", "--rule", "busy", "--limit", "1", *where], exit_on_error=False)
+    listed = capsys.readouterr().out.splitlines()[0]
+    _, told = said(capsys, "why", "busy", "--at", str(made[-1]["seq"]), *where)
+    assert listed[:19] in told.splitlines()[0]
+
+
 @pytest.mark.parametrize("text", ["soon", "30", "-5", "2026-13-01", "0d ago"])
 def test_a_time_that_is_none_is_told_with_how_to_write_one(text: str) -> None:
     with pytest.raises(BadUsage, match="write `30"):

@@ -32,7 +32,7 @@ def test_scenarios_that_come_out_as_expected_end_with_0_and_a_table(
     rules = written(tmp_path, GOOD)
     assert run(rules) == 0
     assert capsys.readouterr().out == (
-        f"{rules}: 1 scenario, all as expected, with both engines\n"
+        f"{rules}: 1 scenario, all as expected, with all three engines\n"
         "\n"
         "rule   fires  clears  held back  no data  nudges noticed\n"
         "-----  -----  ------  ---------  -------  --------------\n"

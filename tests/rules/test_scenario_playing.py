@@ -99,7 +99,7 @@ def test_a_failed_row_is_shown_beside_what_came_with_the_reading_and_how_far_it_
         "                     ^^^^  ^^^^\n"
         "  deep when: queue.depth > 200\n"
         "  met, pending for 1m of `for: 2m`\n"
-        "    queue.depth > 200: yes, read 250, 50 away"
+        "    queue.depth > 200: yes, read 250, 50 above"
     )
 
 
@@ -110,7 +110,7 @@ def test_a_failed_row_is_shown_beside_what_came_with_the_reading_and_how_far_it_
         ("{at: 2m, fired: [deep]}", ["got:      nothing", "met, pending for 1m of `for: 2m`"]),
         (
             "{at: 5m, fired: [deep]}",
-            ["got:      nothing; deep cleared", "queue.depth < 100: yes, read 90, 10 away"],
+            ["got:      nothing; deep cleared", "queue.depth < 100: yes, read 90, 10 below"],
         ),
         (
             "{at: 3m, knobs: {sampler.name: margin}}",

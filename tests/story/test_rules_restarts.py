@@ -15,6 +15,8 @@ from tests.rulings import RULES, Station
 from flyball.adapters.rule_edit import with_mode
 from flyball.adapters.rule_file import read
 from flyball.cli.rules import CATALOGUE
+from flyball.core.control import PERSON, KnobState
+from flyball.core.knobs import Value
 from flyball.errors import BadFile, BadUsage, FlyballError, NotFound
 from flyball.work import rule_history
 
@@ -143,6 +145,29 @@ class Edited(RuleBasedStateMachine):
         """The override is taken off."""
         self.asks("knob-clear", knob="sampler.reserve")
 
+    @rule(name=files, signal=st.sampled_from(["queue.depth", "cycle.seconds"]))
+    def try_out(self, name: str, signal: str) -> None:
+        """A file is to govern every other batch, and is judged by five of them."""
+        asked = {"share": 0.5, "signal": signal, "better": "lower", "batches": 5, "because": name}
+        self.asks("canary-begin", content=FILES[name], **asked)
+
+    @rule()
+    def give_up(self) -> None:
+        """The canary is stopped."""
+        self.asks("canary-stop", because="enough")
+
+    @rule(times=st.integers(1, 12), depth=st.sampled_from([0.0, 30.0, 50.0]))
+    def batches(self, times: int, depth: float) -> None:
+        """Batches go out and come back: cycles end, and canaries are judged."""
+        for _ in range(times):
+            for each in self.both:
+                each.batch(1, queue_depth=depth, answers_since_train=50.0)
+
+    @rule(to=st.sampled_from(["adaptive", "parallel", "sequential"]), cycles=st.integers(0, 3))
+    def rebuild(self, to: str, cycles: int) -> None:
+        """The architecture is changed, after some cycles in shadow."""
+        self.asks("architecture", to=to, cycles=cycles, because="a new team")
+
     @rule()
     def restart(self) -> None:
         """The process is killed; the next one takes up the file when it starts, as a look would."""
@@ -159,6 +184,18 @@ class Edited(RuleBasedStateMachine):
         self.seen = [seen + len(facts) for seen, facts in zip(self.seen, new, strict=True)]
         assert self.both[0].held() == self.both[1].held()
         assert self.both[0].steering.next_look == self.both[1].steering.next_look
+        tried = [each.steering.tools.canary for each in self.both]
+        if None not in tried:  # it is taken up at the start, and for the other at its next look
+            assert len({str(ruled(knobs)) for knobs in tried if knobs is not None}) == 1
+
+
+def ruled(knobs: KnobState) -> list[tuple[str, list[tuple[str, Value]]]]:
+    """What rules turned, whatever people set above it."""
+    turned = {
+        str(target): [(layer.name, layer.value) for layer in layers if not layer.name.startswith(PERSON)]
+        for target, layers in knobs.turned.items()
+    }
+    return sorted((target, layers) for target, layers in turned.items() if layers)
 
 
 def play(examples: int, steps: int) -> None:

@@ -11,7 +11,7 @@ from tests.loops import facts, little, play
 
 from flyball.bootstrap import App
 from flyball.core.chain import verify
-from flyball.core.facts import AnswerGiven, LabelSettled, ModelTrained
+from flyball.core.facts import AnswerGiven, DeliveryUnread, LabelSettled, ModelTrained
 from flyball.core.ids import ItemId, ModelVersion
 from flyball.errors import BadUsage, NotFound
 from flyball.ports import Commit, Draft
@@ -142,7 +142,7 @@ def test_who_was_erased_is_in_no_answer_the_labels_stand_and_an_erased_item_teac
     assert about_of(store.log, who, None) == "annotator"
     with pytest.raises(BadUsage, match="must not name"):
         erase(app.tools, who, "annotator", "me", f"{who} asked for it", now)
-    expected = traces(store.log, who, "annotator")
+    expected = traces(store.log, store.evidence, who, "annotator")
     assert expected.named["looked"] > 0
     assert erase(app.tools, who, "annotator", "me", "case 7", now)["facts"] == len(expected.facts)
     assert who not in {answer.annotator for answer in said(app)}
@@ -157,3 +157,18 @@ def test_who_was_erased_is_in_no_answer_the_labels_stand_and_an_erased_item_teac
     assert store.items.answers(item) == ()
     assert verify(store.evidence.links()) == ()
     assert play(app, 43200.0)
+
+
+def test_what_could_not_be_read_is_erased_where_it_names_who_is_erased(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    play(app, 86400.0)
+    store, now, who = app.tools.store, app.clock.now(), said(app)[0].annotator
+    unread = DeliveryUnread("source:tool", "webhook", "no_item", ("no item is named",))
+    theirs, others = (
+        Draft(unread, "source:tool", f"d-{name}", f'{{"by": "{name}"}}'.encode()) for name in (who, "else")
+    )
+    receipts = app.tools.write(Commit([theirs, others]), now)
+    erase(app.tools, who, "annotator", "me", "case 9", now)
+    kept = {link.seq: link.raw for link in store.evidence.links() if link.kind == DeliveryUnread.kind}
+    assert kept == {receipts[0].seq: None, receipts[1].seq: b'{"by": "else"}'}
+    assert verify(store.evidence.links()) == ()

@@ -33,7 +33,7 @@ def test_each_file_is_listed_with_its_time_its_owner_and_its_decisions(station: 
         station.look(queue_depth=30.0)
     listed = [told(reign, station.now + 60.0) for reign in reigns(station.store.log)]
     assert [(each["seconds"], each["by"], each["because"], each["in_force"]) for each in listed] == [
-        (180.0, "", "saved by hand", False),
+        (180.0, "", "the file the loop began with", False),
         (180.0, "ana", "the team is larger", True),
     ]
     assert [each["decisions"] for each in listed] == [{"fired": 1}, {"fired": 1}]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flyball.core.chain import SALT_BYTES, Head, Link, instant, key_of, micros, seal
-from flyball.core.facts import ItemsArrived, LabelsKnown, Recorded, body_of
+from flyball.core.facts import AnswerGiven, ItemsArrived, LabelsKnown, Recorded, body_of
 from flyball.core.ids import START, Digest, Instant, Position, canonical
-from flyball.core.project import Change, changes
+from flyball.core.project import Change, changes, stood
 from flyball.errors import Conflict, LeaseLost, NotFound
 from flyball.ports import Commit, Contested, Draft, Job, Letter, NewJob, Receipt
 
@@ -18,13 +18,17 @@ Salt = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be written: facts with their links, the jobs they ask for, and what they do to items."""
+    """What is to be written: facts with their links, the jobs they ask for, and what they do to items.
+
+    `contested`: what came under the name of something else, in a commit whose facts stand apart.
+    """
 
     receipts: tuple[Receipt, ...]
     links: tuple[Link, ...]
     facts: tuple[Recorded, ...]
     jobs: tuple[tuple[NewJob, Position], ...]
     changes: tuple[Change, ...]
+    contested: tuple[Contested, ...] = ()
 
 
 class Clash(Exception):
@@ -76,7 +80,9 @@ def plan(
 
     Raises Clash where a name stands with other content, ValueError where columns do not fit their fact.
     """
-    _refuse_clashes(drafts, standing, now)
+    contested = _contested(drafts, standing, now)
+    if contested and not commit.apart:
+        raise Clash(list(contested.values()))
     at = micros(now) if head.seq == START else max(head.at, micros(now))
     stands = dict(standing)
     salts = salt(SALT_BYTES * len(drafts))
@@ -84,9 +90,9 @@ def plan(
     receipts: list[Receipt] = []
     links: list[Link] = []
     facts: list[Recorded] = []
-    for each in drafts:
+    for place, each in enumerate(drafts):
         if each.key is not None and (first := stands.get(each.key)):
-            receipts.append(_receipt(first, new=False))
+            receipts.append(_receipt(first, new=False, conflict=place in contested))
             continue
         start = SALT_BYTES * len(links)
         last = link = _sealed(last, at, salts[start : start + SALT_BYTES], each)
@@ -100,7 +106,8 @@ def plan(
         for job in commit.jobs
         if receipts[job.of].new
     )
-    return Plan(tuple(receipts), tuple(links), tuple(facts), jobs, _changes(commit, facts))
+    changed = _changes(commit, facts)
+    return Plan(tuple(receipts), tuple(links), tuple(facts), jobs, changed, tuple(contested.values()))
 
 
 def in_order(contested: Iterable[Contested]) -> list[Contested]:
@@ -108,11 +115,13 @@ def in_order(contested: Iterable[Contested]) -> list[Contested]:
     return sorted(contested, key=lambda each: (each.seen_at, each.source, each.event_id, each.body))
 
 
-def not_held(job: Job) -> LeaseLost:
-    """What a worker is told whose job is not its own any more."""
+def not_held(lost: Sequence[Job]) -> LeaseLost:
+    """What a worker is told whose jobs are not its own any more."""
+    job, more = lost[0], f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
     return LeaseLost(
-        f"job {job.job} ({job.kind} of {job.lock}) is not held by attempt {job.attempt} any more:"
-        " another worker took it over, or it is done. This result is dropped."
+        f"job {job.job} ({job.kind} of {job.lock}){more} is not held by attempt {job.attempt} any more:"
+        " another worker took it over, or it is done. This result is dropped.",
+        frozenset(each.job for each in lost),
     )
 
 
@@ -128,22 +137,24 @@ def not_there(letter: Letter) -> NotFound:
 _Said = tuple[str, bytes | None, bytes | None]
 
 
-def _refuse_clashes(drafts: Sequence[Written], standing: Mapping[bytes, Link], now: Instant) -> None:
+def _contested(
+    drafts: Sequence[Written], standing: Mapping[bytes, Link], now: Instant
+) -> dict[int, Contested]:
+    """Of the drafts, by their places, those whose name stands for something else."""
     keys = [each.key for each in drafts if each.key is not None]
     if not standing and len(set(keys)) == len(keys):
-        return
+        return {}
     said: dict[bytes, _Said] = {key: (link.kind, link.body, link.raw) for key, link in standing.items()}
-    contested: list[Contested] = []
-    for each in drafts:
+    contested: dict[int, Contested] = {}
+    for place, each in enumerate(drafts):
         draft = each.draft
         if each.key is None or draft.event_id is None:
             continue
         says = (draft.fact.kind, each.body, draft.raw)
         first = said.setdefault(each.key, says)
         if first is not says and not _same(first, says):
-            contested.append(Contested(draft.source, draft.event_id, *says, now))
-    if contested:
-        raise Clash(contested)
+            contested[place] = Contested(draft.source, draft.event_id, *says, now)
+    return contested
 
 
 def _same(first: _Said, other: _Said) -> bool:
@@ -174,8 +185,8 @@ def _sealed(head: Head | Link, at: int, salt: bytes, each: Written) -> Link:
     )
 
 
-def _receipt(link: Link, new: bool) -> Receipt:
-    return Receipt(link.seq, instant(link.at), Digest(link.hash.hex()), new)
+def _receipt(link: Link, new: bool, conflict: bool = False) -> Receipt:
+    return Receipt(link.seq, instant(link.at), Digest(link.hash.hex()), new, conflict)
 
 
 def _changes(commit: Commit, facts: Sequence[Recorded]) -> tuple[Change, ...]:
@@ -185,7 +196,8 @@ def _changes(commit: Commit, facts: Sequence[Recorded]) -> tuple[Change, ...]:
     if commit.known is not None:
         known = (commit.known.items, commit.known.labels)
     _refuse_strays(commit, facts)
-    return changes(facts, arrivals, known)
+    judged = [job.cause.seq for job in commit.done if isinstance(job.cause.fact, AnswerGiven)]
+    return (*changes(facts, arrivals, known), *stood(facts, commit.standing, judged))
 
 
 def _refuse_strays(commit: Commit, facts: Sequence[Recorded]) -> None:

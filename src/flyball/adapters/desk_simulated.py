@@ -105,8 +105,8 @@ class SimulatedDesk:
                 return
             self._offered.add(offer.batch)
             at, free = self._past.get(offer.batch, (now, self._free))
-            for answer in self._schedule(offer, at, free):
-                heapq.heappush(self._given, (answer.said_at, answer.event_id, answer))
+            for said_at, answer in self._schedule(offer, at, free):
+                heapq.heappush(self._given, (said_at, answer.event_id, answer))
 
     def collect(self, now: Instant) -> tuple[Answer, ...]:
         """Answers given up to now and not collected before, in order of time."""
@@ -131,30 +131,33 @@ class SimulatedDesk:
         change = self._hours.next_change(now)
         return min([*coming, *([] if change is None else [change])], default=None)
 
-    def _schedule(self, offer: Offer, at: Instant, free: list[Instant]) -> list[Answer]:
+    def _schedule(self, offer: Offer, at: Instant, free: list[Instant]) -> list[tuple[Instant, Answer]]:
         """All answers to a batch; `free` is moved on to when each annotator will have done their part."""
         queue = [(since, number) for number, since in enumerate(free)]
         heapq.heapify(queue)
-        answers: list[Answer] = []
+        answers: list[tuple[Instant, Answer]] = []
         for item, truth in zip(offer.items, self._truth.of(offer.items), strict=True):
             if truth is None:
                 continue
             takers = [heapq.heappop(queue) for _ in range(min(offer.answers_needed, len(queue)))]
             for since, number in takers:
-                answer = self._answer(offer.batch, item, truth, number, self._hours.from_(max(since, at)))
-                answers.append(answer)
-                free[number] = answer.said_at
-                heapq.heappush(queue, (answer.said_at, number))
+                begins = self._hours.from_(max(since, at))
+                said_at, answer = self._answer(offer.batch, item, truth, number, begins)
+                answers.append((said_at, answer))
+                free[number] = said_at
+                heapq.heappush(queue, (said_at, number))
         return answers
 
-    def _answer(self, batch: BatchId, item: ItemId, truth: str, number: int, begins: Instant) -> Answer:
+    def _answer(
+        self, batch: BatchId, item: ItemId, truth: str, number: int, begins: Instant
+    ) -> tuple[Instant, Answer]:
         name = self._names[number]
         drawn = hashlib.blake2b(f"{self._seed}\x1f{item}\x1f{name}".encode(), digest_size=12).digest()
         right, which, length = (int.from_bytes(drawn[at : at + 4], "big") for at in (0, 4, 8))
         others = [label for label in self._classes if label != truth]
         mistaken = others and right >= self._accuracy[number] * 2**32
         seconds = self._lengths[length % LENGTHS]
-        return Answer(
+        answer = Answer(
             event_id=f"{batch}/{item}/{name}",
             item=item,
             annotator=name,
@@ -163,3 +166,4 @@ class SimulatedDesk:
             said_at=begins + seconds,
             seconds=seconds,
         )
+        return begins + seconds, answer

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from flyball.core.facts import Recorded
 from flyball.core.ids import BatchId, ItemId, Position
-from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State
+from flyball.core.labels.proof import Status
+from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State, Stood
 from flyball.core.table import Column, Table
 from flyball.ports import ItemRows, ItemState
 
@@ -47,10 +48,16 @@ class Growing:
 
 
 class MemoryItems:
-    """The `Items` port, kept in arrays. `answers_of` gives an item's answers from the log."""
+    """The `Items` port, kept in arrays. `answers_of` gives an item's answers, `fact_at` a fact of the log."""
 
-    def __init__(self, answers_of: Callable[[ItemId], tuple[Recorded, ...]]) -> None:
-        self._answers_of = answers_of
+    def __init__(
+        self,
+        answers_of: Callable[[ItemId], tuple[Recorded, ...]],
+        fact_at: Callable[[Position], Recorded],
+    ) -> None:
+        self._answers_of, self._fact_at = answers_of, fact_at
+        #: How the answers stand that somebody has looked at.
+        self.stand: dict[Position, Status] = {}
         self._index: dict[ItemId, int] = {}
         self._item, self._segment = Growing(object), Growing(object)
         self._time, self._at = Growing(np.float64), Growing(np.float64)
@@ -97,9 +104,23 @@ class MemoryItems:
         """See `ports.Items`."""
         return self._answers_of(item)
 
+    def answers_to(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Recorded, ...]]:
+        """See `ports.Items`."""
+        return {item: self._answers_of(item) for item in items}
+
+    def standing(self, answers: Sequence[Position]) -> Mapping[Position, Status]:
+        """See `ports.Items`."""
+        return {seq: self.stand[seq] for seq in answers if seq in self.stand}
+
+    def standing_as(self, status: Status) -> tuple[Recorded, ...]:
+        """See `ports.Items`."""
+        if status == "erased":
+            return ()
+        return tuple(self._fact_at(seq) for seq in sorted(self.stand) if self.stand[seq] == status)
+
     # --- what the log does to it
 
-    def standing(self, items: Iterable[ItemId]) -> dict[ItemId, Standing]:
+    def there(self, items: Iterable[ItemId]) -> dict[ItemId, Standing]:
         """How items stand; unknown ones are left out."""
         found: dict[ItemId, Standing] = {}
         states = self._state.all
@@ -120,6 +141,8 @@ class MemoryItems:
                     self._offer(change)
                 case Labelled():
                     self._label(change)
+                case Stood():
+                    self._stand(change)
 
     def forget(self, items: Iterable[ItemId], facts: frozenset[Position]) -> None:
         """Drop all labels of these items, and those that these facts settled."""
@@ -166,6 +189,13 @@ class MemoryItems:
             if index >= 0:
                 self._state.all[index] = LABELLED
                 self._label_row.all[index] = row
+
+    def _stand(self, change: Stood) -> None:
+        for answer, status in change.answers.items():
+            if status is None:
+                self.stand.pop(answer, None)
+            elif not change.only_new or answer not in self.stand:
+                self.stand[answer] = status
 
     # --- columns
 

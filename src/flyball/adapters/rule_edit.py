@@ -1,4 +1,6 @@
-"""One word of a rule file changed in its place; every comment and every line stays as it was written."""
+"""One word of a rule file changed in its place; every comment and line stays as it was written, but for a
+comment on that word which would be wrong now.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,30 @@ from flyball.core.rules.model import Ruleset
 from flyball.errors import BadUsage, NotFound
 
 Read = Callable[[bytes, str], Ruleset]
+Mode = Literal["live", "shadow"]
 _BOM = b"\xef\xbb\xbf"
+#: A comment behind a value, up to the end of its line.
+_COMMENT = re.compile("(?P<gap> +)(?P<text>#[^\r\n\x85\u2028\u2029]*)")
+#: What a comment says that is wrong once a rule is in this mode.
+_STALE = {
+    "live": re.compile(r"\bshadow\b|\bnot (?:yet )?live\b", re.IGNORECASE),
+    "shadow": re.compile(r"^#\s*live\b|\b(?:is|goes|went) live\b|\blive since\b", re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A rule file after an edit, and the line (from 1) that was changed or added."""
+    """A rule file after an edit, and the line (from 1) that was changed or added.
+
+    `dropped`: the comment on that line that spoke of the mode before, and is gone; else empty.
+    """
 
     content: bytes
     line: int
+    dropped: str = ""
 
 
-def with_mode(content: bytes, name: str, rule: str, mode: Literal["live", "shadow"], read: Read) -> Edit:
+def with_mode(content: bytes, name: str, rule: str, mode: Mode, read: Read) -> Edit:
     """The file with one rule moved between shadow and live. It is read again before it is given.
 
     Raises BadFile for a file with mistakes, NotFound for a rule that it does not have, BadUsage where
@@ -42,8 +56,9 @@ def with_mode(content: bytes, name: str, rule: str, mode: Literal["live", "shado
     entry = _entry(root, rule)
     starts = [0, *(found.end() for found in BREAK.finditer(text))]
     given = _value(entry, "mode")
+    dropped = ""
     if given is not None:
-        changed, line = _replaced(text, starts, given, mode), given.line
+        (changed, dropped), line = _replaced(text, starts, given, mode), given.line
     else:
         key, value = _id(entry)
         flow = source.line(entry.line)[entry.column : entry.column + 1] == "{"
@@ -52,7 +67,7 @@ def with_mode(content: bytes, name: str, rule: str, mode: Literal["live", "shado
     edited = (_BOM if content.startswith(_BOM) else b"") + changed.encode()
     if not _only(before, read(edited, name), rule, mode):
         raise BadUsage(f"write `mode: {mode}` into the rule {rule} by hand ({name}:{entry.line + 1})")
-    return Edit(edited, line + 1)
+    return Edit(edited, line + 1, dropped)
 
 
 def no_such_rule(rule: str, rules: Ruleset, name: str) -> str:
@@ -63,14 +78,17 @@ def no_such_rule(rule: str, rules: Ruleset, name: str) -> str:
     return f"{name} has no rule `{rule}`; {hint}"
 
 
-def _replaced(text: str, starts: list[int], scalar: Scalar, mode: str) -> str:
+def _replaced(text: str, starts: list[int], scalar: Scalar, mode: Mode) -> tuple[str, str]:
+    """The text with the other mode, and the comment beside it that was dropped."""
     begin, end = starts[scalar.line] + scalar.column, starts[scalar.end_line] + scalar.end_column
     after = text[end:]
-    comment = re.match(r"( +)#", after)
+    comment = _COMMENT.match(after)
+    if comment and _STALE[mode].search(comment["text"]):
+        return text[:begin] + mode + after[comment.end() :], comment["text"].strip()
     if comment:  # it stays in its column
-        wider = len(mode) - (end - begin)
-        after = " " * max(1, len(comment[1]) - wider) + after[len(comment[1]) :]
-    return text[:begin] + mode + after
+        gap, wider = len(comment["gap"]), len(mode) - (end - begin)
+        after = " " * max(1, gap - wider) + after[gap:]
+    return text[:begin] + mode + after, ""
 
 
 def _within(text: str, starts: list[int], value: Scalar, mode: str) -> str:
@@ -86,7 +104,7 @@ def _below(text: str, starts: list[int], key: Scalar, value: Scalar, mode: str) 
     return text[: found.end()] + line + found[0] + text[found.end() :]
 
 
-def _only(before: Ruleset, after: Ruleset, rule: str, mode: Literal["live", "shadow"]) -> bool:
+def _only(before: Ruleset, after: Ruleset, rule: str, mode: Mode) -> bool:
     """Whether two files differ in the mode of this rule and in nothing else."""
     wanted = [replace(each, mode=mode) if each.id == rule else each for each in before.rules]
     return (

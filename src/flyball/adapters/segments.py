@@ -35,7 +35,7 @@ class MemorySegments:
     def get(self, digest: Digest) -> Table:
         """See `ports.Segments`."""
         if digest not in self._tables:
-            raise _unknown(digest)
+            raise unknown(digest)
         return self._tables[digest]
 
 
@@ -59,13 +59,13 @@ class FileSegments:
 
     def get(self, digest: Digest) -> Table:
         """See `ports.Segments`."""
-        if not _NAME.fullmatch(digest):
-            raise _unknown(digest)
+        if not is_name(digest):
+            raise unknown(digest)
         path = self.path(digest)
         try:
             content = path.read_bytes()
         except FileNotFoundError as error:
-            raise _unknown(digest) from error
+            raise unknown(digest) from error
         except OSError as error:
             raise Unreachable(f"segment {path} cannot be read: {error.strerror or error}.") from error
         if digest_of(content) != digest:
@@ -143,5 +143,11 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def _unknown(digest: str) -> NotFound:
+def is_name(digest: str) -> bool:
+    """Whether a segment can have this name."""
+    return _NAME.fullmatch(digest) is not None
+
+
+def unknown(digest: str) -> NotFound:
+    """What is said of a name that no segment has."""
     return NotFound(f"There is no segment {digest!r}.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from flyball.adapters import stream_files, stream_python
+from flyball.adapters.clock import RealClock
+from flyball.adapters.stream_ahead import Ahead
 from flyball.adapters.stream_columns import Layout, Rows, lay_out, rows_of
 from flyball.adapters.stream_lazy import LazyStream, LazyTruth
 from flyball.adapters.stream_table import TableStream, TableTruth, mistakes, remarks
@@ -16,6 +18,7 @@ from flyball.core.ids import Instant
 from flyball.errors import BadFile, BadStream
 from flyball.ports import Stream, Truth
 from flyball.settings import Settings
+from flyball.settings.places import without_password
 
 #: How many rows of an iterator are looked at before it is used.
 LOOKED_AT = 2000
@@ -39,8 +42,14 @@ class OpenedStream:
     notes: tuple[str, ...]
 
 
-def open_stream(settings: Settings) -> OpenedStream:
-    """Read the stream's file, or call its function. Raises BadFile with every mistake at its place."""
+def open_stream(settings: Settings, now: Callable[[], Instant] | None = None) -> OpenedStream:
+    """Read the stream's file, call its function, or look at what is on S3 or in a database.
+
+    With a real clock (`now`), a prefix on S3 and a query may grow, and never end. Raises BadFile with every
+    mistake at its place, BadStream, and Unreachable for a source elsewhere.
+    """
+    if settings.stream.kind != "here":
+        return _elsewhere(settings, now or RealClock().now)
     if stream_files.is_file(settings.stream.source):
         return _whole(stream_files.read_frame(settings), settings)
     source = stream_python.source_of(settings)
@@ -57,14 +66,36 @@ def _whole(frame: pd.DataFrame, settings: Settings) -> OpenedStream:
     return OpenedStream(stream, truth, _classes(rows, settings), _start(rows, settings), stream.end, notes)
 
 
+def _elsewhere(settings: Settings, now: Callable[[], Instant]) -> OpenedStream:
+    one_file = settings.stream.kind == "s3" and stream_files.is_file(settings.stream.source)
+    grows = settings.clock.kind == "real" and not one_file
+    # From here on the source is what messages name.
+    shown = replace(
+        settings, stream=replace(settings.stream, source=without_password(settings.stream.source))
+    )
+
+    def frames(wanted: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+        if settings.stream.kind == "sql":
+            from flyball.adapters.stream_sql import QueryRows
+
+            return QueryRows(settings, now if grows else None)
+        from flyball.adapters.stream_s3 import S3Files
+
+        return S3Files(settings, wanted, grows)
+
+    layout, rows, notes = _read(_first_of(frames(), settings), shown)
+    wanted = layout.columns
+
+    def make() -> Iterator[pd.DataFrame] | Ahead:
+        return Ahead(frames(wanted), settings.stream.every) if grows else frames(wanted)
+
+    stream = LazyStream(make, layout, settings.start.labelled, now)
+    truth = None if rows.truth is None else LazyTruth(lambda: frames(wanted), layout)
+    return OpenedStream(stream, truth, _classes(rows, settings), _start(rows, settings), None, notes)
+
+
 def _lazy(source: stream_python.Source, given: Iterator[Any], settings: Settings) -> OpenedStream:
-    looked_at: list[pd.DataFrame] = []
-    for frame in stream_python.frames(given, settings):
-        looked_at.append(frame)
-        if sum(map(len, looked_at)) >= max(LOOKED_AT, settings.start.labelled):
-            break
-    first = pd.concat(looked_at, ignore_index=True) if looked_at else pd.DataFrame()
-    layout, rows, notes = _read(first, settings)
+    layout, rows, notes = _read(_first_of(stream_python.frames(given, settings), settings), settings)
 
     def make() -> Iterator[pd.DataFrame]:
         again = stream_python.call(source, settings)
@@ -75,6 +106,18 @@ def _lazy(source: stream_python.Source, given: Iterator[Any], settings: Settings
     stream = LazyStream(make, layout, settings.start.labelled)
     truth = None if rows.truth is None else LazyTruth(make, layout)
     return OpenedStream(stream, truth, _classes(rows, settings), _start(rows, settings), None, notes)
+
+
+def _first_of(frames: Iterator[pd.DataFrame], settings: Settings) -> pd.DataFrame:
+    """The rows that are looked at before a stream is used."""
+    looked_at: list[pd.DataFrame] = []
+    for frame in frames:
+        if not len(frame):  # nothing more for now
+            break
+        looked_at.append(frame)
+        if sum(map(len, looked_at)) >= max(LOOKED_AT, settings.start.labelled):
+            break
+    return pd.concat(looked_at, ignore_index=True) if looked_at else pd.DataFrame()
 
 
 def _read(frame: pd.DataFrame, settings: Settings) -> tuple[Layout, Rows, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow
@@ -46,6 +47,12 @@ def read_frame(settings: Settings) -> pd.DataFrame:
 
 
 def _csv(path: Path, settings: Settings) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_csv(path, nrows=settings.stream.limit, **csv_form(path, settings))
+    return frame
+
+
+def csv_form(path: Path, settings: Settings) -> dict[str, Any]:
+    """How pandas is to read this file: what separates its fields, and what stays text."""
     with (
         gzip.open(path, "rt", encoding="utf-8-sig")
         if path.suffix == ".gz"
@@ -53,14 +60,12 @@ def _csv(path: Path, settings: Settings) -> pd.DataFrame:
     ):
         header = file.readline()
     item = settings.stream.item
-    return pd.read_csv(
-        path,
-        sep=max(",;\t|", key=header.count),
-        dtype={item: "str"} if item else None,  # 007 stays 007
-        nrows=settings.stream.limit,
-        encoding="utf-8-sig",
-        low_memory=False,
-    )
+    return {
+        "sep": max(",;\t|", key=header.count),
+        "dtype": {item: "str"} if item else None,  # 007 stays 007
+        "encoding": "utf-8-sig",
+        "low_memory": False,
+    }
 
 
 def _not_there(source: str, path: Path) -> str:

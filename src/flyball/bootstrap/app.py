@@ -17,6 +17,7 @@ from flyball.settings import Settings
 from flyball.work import capture, ingest
 from flyball.work.evidence import Keeper
 from flyball.work.lanes import Lane
+from flyball.work.sources import Sources, poll
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
 
@@ -38,6 +39,8 @@ class App:
     notes: tuple[str, ...] = ()
     #: Signs checkpoints of a log that outlives this process.
     keeper: Keeper | None = None
+    #: Where answers come in from files and topics.
+    sources: Sources | None = None
 
     def takes(self, lane: str) -> Seconds:
         """How long a pass of this lane lasts in the loop's world; in the real world as long as it lasts."""
@@ -46,10 +49,13 @@ class App:
 
     def capture(self, now: Instant) -> None:
         """Take in what annotators said up to now, and tell how the team stands."""
-        with self.tools.lock:
-            capture.collect(self.tools, now)
-        if self.keeper is not None:
-            self.keeper.look(self.tools, now)
+        try:
+            with self.tools.lock:
+                capture.collect(self.tools, now)
+        finally:  # where people work may be away; what is written down is signed all the same
+            poll(self.tools, self.sources, now)
+            if self.keeper is not None:
+                self.keeper.look(self.tools, now)
 
     def is_over(self, now: Instant) -> bool:
         """Nothing more comes from the stream or from people, and no verdict is still to come."""
@@ -75,6 +81,8 @@ class App:
 
     def close(self) -> None:
         """Free the store and the rule engine."""
+        if self.sources is not None:
+            self.sources.close()
         if self.keeper is not None:
             with suppress(Unreachable):  # the next process signs what is left
                 self.keeper.look(self.tools, self.clock.now(), at_once=True)

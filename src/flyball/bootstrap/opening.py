@@ -15,7 +15,15 @@ from flyball.adapters.learners import open_learner
 from flyball.adapters.stream import OpenedStream, open_stream
 from flyball.adapters.toml_file import load
 from flyball.bootstrap.app import App, Clock, Reading
-from flyball.bootstrap.parts import code_digest, make_clock, make_desk, make_lanes, make_steering
+from flyball.bootstrap.parts import (
+    code_digest,
+    make_clock,
+    make_contracts,
+    make_desk,
+    make_lanes,
+    make_steering,
+)
+from flyball.bootstrap.sources import make_sources
 from flyball.core.chance import rng
 from flyball.core.control import KnobState
 from flyball.core.facts import KnobTurned
@@ -25,7 +33,7 @@ from flyball.ports import Segments, Shelf, Store
 from flyball.ports.checkpoints import Notary
 from flyball.settings import Settings, config_digest
 from flyball.twin.driver import VirtualDriver
-from flyball.work import annotate
+from flyball.work import annotate, contract
 from flyball.work.evidence import Keeper
 from flyball.work.tools import Tools
 
@@ -35,7 +43,7 @@ def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> Ap
 
     Raises BadFile, BadStream, BadUsage, StoreLocked, NewerStore, Unreachable.
     """
-    from flyball.adapters.segments import FileSegments
+    from flyball.adapters.segments_s3 import open_segments
     from flyball.adapters.shelf_mlflow import MlflowShelf
     from flyball.adapters.sql import open_store
 
@@ -44,11 +52,12 @@ def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> Ap
     store = open_store(located(settings, settings.stores.database), salt=os.urandom, loop=settings.id)
     try:
         store.jobs.recover(0.0, everyone=True)
-        segments = FileSegments(settings.path(settings.stores.segments))
+        segments = open_segments(settings)
         where = located(settings, settings.stores.mlflow)
         shelf = MlflowShelf(settings.id, where, lambda digest: str(segments.path(digest)))
         keeper = Keeper(store.log, store.evidence, notary_of(settings), RealClock().now)
-        return replace(assemble(settings, opened, store, segments, shelf), keeper=keeper)
+        app = assemble(settings, opened, store, segments, shelf)
+        return replace(app, keeper=keeper, sources=make_sources(settings, app.tools))
     except BaseException:
         store.close()
         raise
@@ -83,12 +92,14 @@ def assemble(
         clock=clock,
         store=store,
         segments=segments,
-        desk=make_desk(settings, opened, store.log),
+        desk=make_desk(settings, opened, store, segments),
         shelf=shelf,
         learner=open_learner(settings.learner.name, settings.learner.parameters),
         knobs=KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs}),
+        contracts=make_contracts(settings),
     )
     tools.catch_up()
+    contract.wake(tools, clock.now())
     steering = make_steering(tools, opened.stream, clock.now())
     app = App(
         settings=settings,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from functools import cache, partial
 from pathlib import Path
 
 from flyball.adapters.clock import RealClock, SpedClock, VirtualClock
+from flyball.adapters.contract_file import ContractDisk
+from flyball.adapters.contract_file import read as read_contract
 from flyball.adapters.desk_nobody import NobodyDesk
 from flyball.adapters.desk_simulated import SimulatedDesk
 from flyball.adapters.detector_river import adwin, page_hinkley
@@ -22,10 +25,11 @@ from flyball.core.knobs import ACTIONS, KNOBS
 from flyball.core.rules.words import Catalogue
 from flyball.core.signals import SIGNALS
 from flyball.errors import BadUsage
-from flyball.ports import Desk, Log, Offer, Stream
+from flyball.ports import Desk, Offer, Segments, Store, Stream
 from flyball.settings import Settings
 from flyball.work import annotate, ingest, integrate, score, train
 from flyball.work.canary import Canary
+from flyball.work.contract import ContractBook
 from flyball.work.lanes import Lane, failed, guarded
 from flyball.work.measure import Watch
 from flyball.work.rulebook import Rulebook
@@ -34,6 +38,7 @@ from flyball.work.tools import Tools
 from flyball.work.transition import Transition
 
 
+@cache
 def code_digest() -> Digest:
     """The digest of this Flyball's own code: one of the pins of every run."""
     package = Path(__file__).parent.parent
@@ -53,21 +58,34 @@ def make_clock(settings: Settings, start: Instant) -> Clock:
             return RealClock()
 
 
-def make_desk(settings: Settings, opened: OpenedStream, log: Log) -> Desk:
-    """Where answers come from: a simulated team with what it was offered before, or nobody."""
+def make_desk(settings: Settings, opened: OpenedStream, store: Store, segments: Segments) -> Desk:
+    """Where answers come from: a labelling tool, a simulated team with what it was offered, or nobody."""
     if settings.team.source == "none":
         return NobodyDesk()
+    if settings.team.source.startswith("source:"):
+        from flyball.bootstrap.desks import label_studio_desk
+
+        name = settings.team.source.removeprefix("source:")
+        return label_studio_desk(settings, name, opened.classes, store, segments, os.environ)
     if opened.truth is None:
         raise BadUsage(
             "a simulated team needs to know the true labels: name their column as stream.label in loop.toml"
         )
-    released = [(r.at, r.fact) for r in log.read(kinds=["batch-released"])]
+    released = [(r.at, r.fact) for r in store.log.read(kinds=["batch-released"])]
     history = [
         (Offer(fact.batch, fact.items, fact.answers_needed), at)
         for at, fact in released
         if isinstance(fact, BatchReleased)
     ]
     return SimulatedDesk(settings.team, opened.truth, opened.classes, settings.seed, history)
+
+
+def make_contracts(settings: Settings) -> ContractBook:
+    """Where the contract about labels is kept: the file that the settings name, if it is there."""
+    path = settings.path(settings.loop.contract)
+    return ContractBook.of(
+        ContractDisk(path, settings.loop.contract), lambda content, name: read_contract(content, name)[0]
+    )
 
 
 def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:

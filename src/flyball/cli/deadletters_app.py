@@ -47,7 +47,7 @@ def requeue(
     json: Json = False,
     dry_run: DryRun = False,
 ) -> int:
-    """Send dead letters on their way again, for one try more. Who and why is kept."""
+    """Send dead letters on their way again, as if they were new. Who and why is kept."""
     from flyball.cli import deadletters as command
 
     return command.resolve(

@@ -19,7 +19,7 @@ def erase(loop: Path, subject: str, about: About | None, because: str, *, json: 
         raise BadUsage('say why with --because "…" (a case number, not the name); it is kept for good')
     with opened_store(settings_of(loop)) as store:
         kind = about_of(store.log, subject, about)
-        found = traces(store.log, subject, kind).told()
+        found = traces(store.log, store.evidence, subject, kind).told()
     told: dict[str, Any] = {"about": kind, **found}
     if not dry_run:
         request = {"command": "erase", "subject": subject, "about": kind, "because": because}

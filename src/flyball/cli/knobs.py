@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,57 @@ from flyball.core.control import Target, fault
 from flyball.core.knobs import KNOBS
 from flyball.errors import BadUsage
 from flyball.work import turn
+from flyball.work.transition import ARCHITECTURE, CYCLES
 
 
-def set_(
-    loop: Path,
-    knob: str,
-    value: str,
-    *,
-    about: str | None,
-    lasts: str | None,
-    because: str,
-    json: bool,
-    dry_run: bool,
-) -> int:
-    """Override a knob."""
-    found = setting(loop, knob, value, about=about, lasts=lasts, because=because, dry_run=dry_run)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks of a knob, as it was typed. `lasts` None: until it is cleared.
+
+    `about`: the annotator or the rule. `shadow`: for how many cycles a new architecture first runs in
+    shadow; None where nobody said.
+    """
+
+    knob: str
+    value: str
+    about: str | None = None
+    lasts: str | None = None
+    shadow: int | None = None
+
+    @property
+    def transition(self) -> bool:
+        """Whether the architecture is to change for good, and so by way of the shadow."""
+        return self.knob == ARCHITECTURE and self.lasts is None and self.about is None
+
+    def check(self) -> None:
+        """Raises BadUsage where `--shadow` would say nothing."""
+        if self.shadow is None or self.transition:
+            return
+        if self.knob != ARCHITECTURE:
+            raise BadUsage(
+                f"--shadow is for a change of {ARCHITECTURE}, which first runs beside the one in force;"
+                f" {self.knob} is turned at once. Leave --shadow away"
+            )
+        raise BadUsage(
+            "--shadow leads to an architecture that stays, so it goes neither with --for nor with --about;"
+            " leave them away, or leave --shadow away"
+        )
+
+
+def set_(loop: Path, asked: Asked, *, because: str, json: bool, dry_run: bool) -> int:
+    """Override a knob; a new architecture takes over by way of the shadow."""
+    asked.check()
+    if asked.transition:
+        return _change_architecture(loop, asked, because=because, json=json, dry_run=dry_run)
+    found = setting(
+        loop,
+        asked.knob,
+        asked.value,
+        about=asked.about,
+        lasts=asked.lasts,
+        because=because,
+        dry_run=dry_run,
+    )
     if json:
         as_json({**found, "dry_run": dry_run})
         return 0
@@ -42,15 +79,16 @@ def set_(
     return 0
 
 
-def change_architecture(loop: Path, to: str, *, cycles: int, because: str, json: bool, dry_run: bool) -> int:
+def _change_architecture(loop: Path, asked: Asked, *, because: str, json: bool, dry_run: bool) -> int:
     """Change the architecture, with so many cycles of the new one in shadow first."""
-    wrong = fault(KNOBS, "loop.architecture", to)
+    to, cycles = asked.value, CYCLES if asked.shadow is None else asked.shadow
+    wrong = fault(KNOBS, ARCHITECTURE, to)
     if wrong or not because.strip():
         raise BadUsage(wrong or 'say why with --because "…"; it is kept with the change')
     request = {"command": "architecture", "to": to, "cycles": cycles, "because": because}
     if dry_run:
         with reading(loop) as read:
-            before = read.knobs.value("loop.architecture", now_of(read))
+            before = read.knobs.value(ARCHITECTURE, now_of(read))
         found: Mapping[str, Any] = {
             "to": to,
             "transition": {"before": before, "cycles": cycles} if cycles else None,
@@ -69,7 +107,7 @@ def change_architecture(loop: Path, to: str, *, cycles: int, because: str, json:
             f"{to} runs in shadow for {began['cycles']} cycles beside {began['before']}, then takes over"
         )
         print_line("  what it would have started sooner is written down:  flyball decisions")
-        print_line(f"  call it off:  flyball knobs set loop.architecture {began['before']} --because …")
+        print_line(f"  call it off:  flyball knobs set {ARCHITECTURE} {began['before']} --because …")
     return 0
 
 

@@ -11,15 +11,20 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from flyball import __version__
+from flyball.cli.contract_app import contract
 from flyball.cli.deadletters_app import dlq
 from flyball.cli.evidence_app import EVIDENCE
+from flyball.cli.integrate_app import integrate
 from flyball.cli.options import AT_LEAST_0, AT_LEAST_1, HERE, DryRun, Json, Loop
 from flyball.cli.rules_app import rules
 from flyball.cli.rules_live_app import COMMANDS, For, Why
+from flyball.cli.serve_app import serve
 from flyball.cli.show import print_line
+from flyball.cli.sources_app import sources
+from flyball.cli.usage import told
 from flyball.errors import FlyballError
 
 app = App(
@@ -31,12 +36,13 @@ app = App(
 model = App(name="model", help="Model versions: list them, roll back.")
 knobs = App(name="knobs", help="What rules and people may turn.")
 signals = App(name="signals", help="What rules may read.")
-for group in (model, rules, knobs, signals, dlq):
+for group in (model, rules, knobs, signals, dlq, contract, integrate, sources):
     app.command(group)
 for name, function in COMMANDS.items():
     rules.command(function, name=name)
 for name, function in EVIDENCE.items():
     app.command(function, name=name)
+app.command(serve)
 About = Annotated[str | None, Parameter(help="The annotator or the rule, where each has a value of its own.")]
 
 
@@ -177,8 +183,11 @@ def knobs_set(
     for_: For = None,
     about: About = None,
     shadow: Annotated[
-        int, Parameter(validator=AT_LEAST_0, help="Cycles that a new architecture first runs in shadow.")
-    ] = 3,
+        int | None,
+        Parameter(
+            validator=AT_LEAST_0, help="Cycles that a new architecture first runs in shadow; 3 without it."
+        ),
+    ] = None,
     loop: Loop = HERE,
     json: Json = False,
     dry_run: DryRun = False,
@@ -186,13 +195,8 @@ def knobs_set(
     """Set a knob over every rule, for a time or until it is cleared."""
     from flyball.cli import knobs as command
 
-    if knob == "loop.architecture" and for_ is None:
-        return command.change_architecture(
-            loop, value, cycles=shadow, because=because, json=json, dry_run=dry_run
-        )
-    return command.set_(
-        loop, knob, value, about=about, lasts=for_, because=because, json=json, dry_run=dry_run
-    )
+    asked = command.Asked(knob, value, about, for_, shadow)
+    return command.set_(loop, asked, because=because, json=json, dry_run=dry_run)
 
 
 @knobs.command(name="clear")
@@ -225,14 +229,15 @@ def main(words: list[str] | None = None) -> None:
     # Threads that wait for each other on busy cores would make a training ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = app(words, exit_on_error=False, print_error=True)
+        code = app(words, exit_on_error=False, print_error=False)
     except FlyballError as error:
         print_line(f"flyball: {error}", sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if type(error).__module__.startswith("cyclopts"):
+        if isinstance(error, CycloptsError):
+            print_line(f"flyball: {told(error)}", sys.stderr)
             sys.exit(2)
         traceback.print_exc()
         print_line("flyball: this is a bug in Flyball; what stands above tells where", sys.stderr)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.segments import FileSegments
+from flyball.adapters.contract_file import read
+from flyball.adapters.segments_s3 import open_segments
 from flyball.adapters.stream import open_stream
 from flyball.bootstrap import opened_store, settings_of
 from flyball.cli.show import as_json, number, print_line
@@ -22,17 +23,17 @@ LISTED = 20
 def reconcile(loop: Path, since: str, *, json: bool) -> int:
     """Reconcile, and tell every difference; 1 where there is one, or an answer is in no account."""
     settings = settings_of(loop)
-    segments = FileSegments(settings.path(settings.stores.segments))
+    segments = open_segments(settings)
     with opened_store(settings) as store:
         begin = moment_of(since if "-" in since else f"{since} ago", store.log.head().at)
-        found = work.reconcile(store, segments, open_stream(settings).classes, begin)
+        classes = open_stream(settings).classes
+        found = work.reconcile(store, segments, classes, begin, lambda content, name: read(content, name)[0])
         erased = next(iter(store.log.read(kinds=[BodyErased.kind], limit=1)), None) is not None
-    fine = not (found.differences or found.lost)
     if json:
-        as_json(_told(found) | {"same_labels": fine})
+        as_json(_told(found) | {"same_labels": found.fine})
     else:
         print_line(_lines(found, erased))
-    return 0 if fine else 1
+    return 0 if found.fine else 1
 
 
 def _told(found: Reconciled) -> dict[str, Any]:
@@ -43,6 +44,7 @@ def _told(found: Reconciled) -> dict[str, Any]:
         "captured": found.captured,
         "accounts": dict(found.accounts),
         "lost": list(found.lost),
+        "proof": None if found.proof is None else found.proof.numbers(),
         "differences": [
             {
                 "item": each.item,
@@ -67,7 +69,7 @@ def _lines(found: Reconciled, erased: bool) -> str:
     lines.append(f"labels    {number(found.same)} of {number(found.labels)} are the same, byte for byte")
     if found.unknowable:
         lines.append(f"          {number(found.unknowable)} rest on answers that were erased")
-    lines.append(f"answers   {next(iter(work.told(found)))}")
+    lines += [f"answers   {line}" for line in work.told(found)]
     return "\n".join(lines)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flyball.bootstrap import Reading, reading
-from flyball.cli.show import as_json, number, print_line
+from flyball.cli.show import as_json, print_line
 from flyball.cli.write import sent
 from flyball.core.canary import outcomes
 from flyball.core.facts import CanaryBegan, CanaryEnded
+from flyball.core.rules.reason import shown
 from flyball.core.rules.words import near
 from flyball.core.signals import SIGNALS
 from flyball.errors import BadUsage
@@ -80,8 +81,9 @@ def show(loop: Path, *, json: bool) -> int:
     print_line(
         f"  governs {began['share']:.0%} of the batches; {found['settled']} of its {began['batches']} settled"
     )
+    unit = SIGNALS[began["signal"]].unit if began["signal"] in SIGNALS else ""
     for name in ("canary", "others"):
-        mean = "no data" if found[name]["mean"] is None else number(found[name]["mean"])
+        mean = shown(found[name]["mean"], unit)
         print_line(f"  {name:<7} `{began['signal']}` {mean} over {found[name]['batches']} batches")
     return 0
 

@@ -26,7 +26,13 @@ def move(
     edit = with_mode(content, name, rule, mode, read_rules)
     record = _record(loop, rule, read_rules(content, name)) if mode == "live" else None
     why = because or f"{rule} goes " + ("live" if mode == "live" else "into shadow")
-    found: dict[str, Any] = {"rule": rule, "mode": mode, "line": edit.line, "record": record}
+    found: dict[str, Any] = {
+        "rule": rule,
+        "mode": mode,
+        "line": edit.line,
+        "record": record,
+        "comment_dropped": edit.dropped,
+    }
     if not json and record is not None:
         print_line(_shadowed(record))
     if not dry_run:
@@ -36,6 +42,8 @@ def move(
         return 0
     verb = "would be" if dry_run else "is now"
     print_line(f"{rule} {verb} {'live' if mode == 'live' else 'in shadow'} ({name}:{edit.line})")
+    if edit.dropped:
+        print_line(f"  the comment beside it spoke of the mode before, and is gone: {edit.dropped}")
     if dry_run:
         print_diff(content, edit.content, name)
     elif mode == "live":

@@ -12,9 +12,9 @@ from flyball.bootstrap import reading
 from flyball.cli import rules_sweep
 from flyball.cli.rules import CATALOGUE
 from flyball.cli.rules_sweep import active, filled, mention
+from flyball.cli.rules_when import Clock, clock_of
 from flyball.cli.rules_why import CATALOGUES, past_of
 from flyball.cli.show import as_json, change, moment, number, print_line, table
-from flyball.cli.times import moment_of
 from flyball.core.facts import DecisionMade
 from flyball.core.ids import Instant
 from flyball.core.rules.model import Ruleset
@@ -42,7 +42,7 @@ def replay(
     rules = rules_of(file)
     with reading(loop) as read:
         past = past_of(read)
-        begin, end = _between(past, since, until, read.state.at)
+        begin, end = _between(past, since, until, clock_of(read, past))
         if sweeps:
             return rules_sweep.sweep(
                 past, rules, [read_sweep(each, rules, CATALOGUES) for each in sweeps], begin, end, html, json
@@ -77,7 +77,7 @@ def diff(
     written = edits(before, after, CATALOGUES)
     with reading(loop) as read:
         past = past_of(read)
-        begin, end = _between(past, since, until, read.state.at)
+        begin, end = _between(past, since, until, clock_of(read, past))
         found = past.replay(after, begin, end, before)
         notes = past.recording.notes
     sides = (str(old), str(new))
@@ -217,10 +217,12 @@ def _edits(written: Sequence[Edit]) -> Iterator[str]:
             yield f"  {each.what} {word}: {text[:200]}"
 
 
-def _between(past: Past, since: str, until: str | None, now: Instant) -> tuple[Instant, Instant]:
+def _between(past: Past, since: str, until: str | None, clock: Clock) -> tuple[Instant, Instant]:
+    """From when to when. Where that is counted from the end of the recording, its notes say so."""
     first, last = past.recording.ends()
-    begin = max(moment_of(since, now), first.due)
-    end = last.due if until is None else moment_of(until, now)
+    begin = max(clock.moment(since), first.due)
+    end = last.due if until is None else clock.moment(until)
+    past.recording.notes += clock.notes(since if begin > first.due else None, until)
     if end < begin:
         raise BadUsage(f"--until {moment(end)} is before --since {moment(begin)}, or before the first look")
     return begin, end

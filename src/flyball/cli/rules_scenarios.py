@@ -11,7 +11,9 @@ from flyball.adapters import scenario_file
 from flyball.adapters.durable_rules import DurableEngine
 from flyball.adapters.scenario_file import ScenarioFile
 from flyball.cli.rules import CATALOGUE
+from flyball.cli.rules_trial import beside
 from flyball.cli.show import as_json, print_line, table
+from flyball.core.rules.compiled import CompiledEngine
 from flyball.core.rules.scenario.coverage import ASPECTS
 from flyball.core.rules.scenario.mutation import Mutated
 from flyball.core.rules.scenario.trial import Outcome, Trial, tried
@@ -52,7 +54,7 @@ def play(
 
 
 def trials_of(files: Sequence[Path], catalogue: Catalogue, *, mutation: bool) -> Iterator[Trial]:
-    """Each rule file with its scenarios tried, by both engines."""
+    """Each rule file with its scenarios tried, by all engines."""
     by_rules = _gathered(files, catalogue)
     engine = DurableEngine()
     try:
@@ -74,7 +76,8 @@ def trials_of(files: Sequence[Path], catalogue: Catalogue, *, mutation: bool) ->
         if problems:
             raise BadFile(problems)
         for file, read in suites:
-            yield tried(file, read, {"durable-rules": engine.truths}, catalogue, mutation=mutation)
+            engines = {"durable-rules": engine.truths, "the one of replays": CompiledEngine().truths}
+            yield tried(file, read, engines, catalogue, mutation=mutation)
     finally:
         engine.close()
 
@@ -87,19 +90,13 @@ def _gathered(files: Sequence[Path], catalogue: Catalogue) -> dict[Path, list[Sc
         try:
             named = scenario_file.parsed(path)
             found.setdefault(_short(path if named is None else named.rules), []).extend(
-                [named] if named is not None else _beside(path)
+                [named] if named is not None else beside(path)
             )
         except BadFile as error:
             problems += error.problems
     if problems:
         raise BadFile(problems)
     return found
-
-
-def _beside(rules: Path) -> list[ScenarioFile]:
-    """The scenario files beside a rule file that name it."""
-    parsed = [scenario_file.parsed(path) for path in scenario_file.beside(rules)]
-    return [each for each in parsed if each is not None and each.rules.samefile(rules)]
 
 
 def _short(path: Path) -> Path:
@@ -120,7 +117,7 @@ def _print(trial: Trial) -> None:
         print_line("\n".join(f"    {line}" for line in outcome.failure.splitlines()) + "\n")
     if count:
         came = f"{len(trial.failed)} failed" if trial.failed else "all as expected"
-        print_line(f"{name}: {_counted(count, 'scenario')}, {came}, with both engines\n")
+        print_line(f"{name}: {_counted(count, 'scenario')}, {came}, with all three engines\n")
     print_line(table(_rows(trial), ("rule", *ASPECTS, "nudges noticed")) + "\n")
     for line in _summary(trial):
         print_line(line)

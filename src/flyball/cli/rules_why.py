@@ -10,20 +10,21 @@ from typing import Any
 
 from flyball.bootstrap import Reading, reading
 from flyball.cli.rules import CATALOGUE
+from flyball.cli.rules_when import Clock, clock_of
 from flyball.cli.show import as_json, change, moment, print_line
-from flyball.cli.times import moment_of
 from flyball.core.control import KnobState, Layer
 from flyball.core.facts import DecisionMade
 from flyball.core.ids import Instant, Position
-from flyball.core.rules.margin import said
+from flyball.core.rules.margin import apart, said
 from flyball.core.rules.reason import shown
 from flyball.core.rules.why import Catalogues, Node, Why
-from flyball.core.rules.why_words import apart, headline, lasting, nearest
+from flyball.core.rules.why_words import headline, lasting, nearest
 from flyball.errors import BadUsage
 from flyball.work.recording import Recording
 from flyball.work.replay import Past
 
 CATALOGUES = Catalogues(CATALOGUE.signals, CATALOGUE.knobs)
+_NUMBERED = re.compile(r"\s*(?:(look)\s*)?#?(\d+)\s*")
 _HOLDS = {True: "yes", False: "no", None: "no data"}
 
 
@@ -31,10 +32,13 @@ def why(loop: Path, rule: str, *, at: str | None, about: str | None, json: bool)
     """Show why a rule did what it did at a look, or why it did not."""
     with reading(loop) as read:
         past = past_of(read)
-        told, look, agrees = past.why(rule, None if at is None else _when(past, at, read.state.at), about)
+        clock = clock_of(read, past)
+        told, look, agrees = past.why(rule, None if at is None else _when(past, at, clock), about)
         ended = read.state.at
+        notes = list(clock.notes(at)) if at and not _NUMBERED.fullmatch(at) else []
     if json:
-        as_json({"why": _plain(told), "look": look.seq, "headline": headline(told), "as_recorded": agrees})
+        found = {"why": _plain(told), "look": look.seq, "headline": headline(told)}
+        as_json({**found, "as_recorded": agrees, "notes": notes})
     else:
         for line in lines(told, look.seq, ended):
             print_line(line)
@@ -43,6 +47,8 @@ def why(loop: Path, rule: str, *, at: str | None, about: str | None, json: bool)
                 "\nCaution: played again, the rules decide other than the log says at this look; the loop was"
                 "\nrestarted shortly before, or its settings changed. The decisions above are the log's."
             )
+        for note in notes:
+            print_line(f"\n{note}")
     return 0
 
 
@@ -89,7 +95,7 @@ def _rows(part: str, node: Node, told: Why, depth: int = 0) -> Iterator[tuple[st
     if node.kind == "compare":
         left, right = said(node.left, node.unit), said(node.right, node.unit)
         values = left if node.unit == "flag" else f"{left} | {right}"
-        by = "" if node.unit == "flag" or node.margin is None else apart(node)
+        by = apart(node.left, node.right, node.unit)
     text = f"{node.text}:" if node.kind == "named" else node.text
     yield part, _HOLDS[node.holds], "  " * depth + mark + text, values, by
     for each in node.parts:
@@ -145,14 +151,14 @@ def _by(layer: Layer) -> str:
     return f"by {layer.by}{until}: {layer.because}"
 
 
-def _when(past: Past, text: str, now: Instant) -> Instant:
+def _when(past: Past, text: str, clock: Clock) -> Instant:
     """A moment, `look 12`, or a fact's number as `flyball decisions --json` tells it."""
-    if found := re.fullmatch(r"(?:(look)\s*)?#?(\d+)", text.strip()):
+    if found := _NUMBERED.fullmatch(text):
         number = int(found[2])
         if number < 1:
             raise BadUsage("looks and facts are counted from 1")
         return past.recording.look_at(number) if found[1] else past.recording.decision_at(number)
-    return moment_of(text, now)
+    return clock.moment(text)
 
 
 def _plain(told: Why) -> dict[str, Any]:

@@ -165,6 +165,11 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
         await stack.enter_async_context(
             listening(loop, lambda request: carry_out(app.steering, request, app.clock.now()))
         )
+        if app.settings.api.run:
+            from flyball.web.server import serving
+
+            _, address = stack.enter_context(serving(app.tools, app.settings.api))
+            say(f"takes answers in at {address}/v1/events")
         if prefect and app.settings.stores.prefect != "none":
             from flyball.adapters.prefect.lanes import through_prefect
 

@@ -14,6 +14,7 @@ from flyball.core.chance import rng
 from flyball.core.facts import BatchReleased, BatchSettled, CanaryBegan, Looked, Recorded
 from flyball.core.ids import BatchId
 from flyball.core.learning.metrics import Floats
+from flyball.core.rules.reason import moved, shown
 
 #: With fewer batches on either side a difference means nothing.
 LEAST_BATCHES = 5
@@ -109,11 +110,12 @@ def judge(
     others: Sequence[float],
     better: Literal["higher", "lower"],
     chance: np.random.Generator,
+    unit: str = "",
 ) -> Verdict:
     """Whether the canary's batches went worse: the whole interval of the difference lies on the bad side.
 
-    Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentiles);
-    batches of either side are drawn apart.
+    `unit`: the signal's, in which the reason tells its numbers. Source: B. Efron and R. Tibshirani, An
+    Introduction to the Bootstrap, 1993, chapter 13 (percentiles); batches of either side are drawn apart.
     """
     figures = {"canary_batches": float(len(canary)), "other_batches": float(len(others))}
     if min(len(canary), len(others)) < LEAST_BATCHES:
@@ -130,8 +132,9 @@ def judge(
         "high": high,
     }
     worse = high < 0 if better == "higher" else low > 0
-    said = f"{figures['canary']:.4g} against {figures['others']:.4g} in the others"
-    interval = f"difference {difference:+.4g}, interval {low:+.4g} to {high:+.4g}"
+    said = f"{shown(figures['canary'], unit)} against {shown(figures['others'], unit)} in the others"
+    apart, least, most = (moved(each, unit) for each in (difference, low, high))
+    interval = f"difference {apart}, interval {least} to {most}"
     return Verdict(worse, f"{said} ({interval}): {'worse' if worse else 'not clearly worse'}", figures)
 
 

@@ -10,6 +10,9 @@ from flyball.core.facts import (
     AnswerGiven,
     AnswerParked,
     BatchSettled,
+    CaptureMeasured,
+    ClassAllowed,
+    DefinitionsApproved,
     LabelSettled,
     LabelsKnown,
     LetterDropped,
@@ -40,6 +43,8 @@ class Integration:
     waiting: dict[ItemId, dict[Position, Instant]] = field(default_factory=dict)
     item_of: dict[Position, ItemId] = field(default_factory=dict)
     parked: set[Position] = field(default_factory=set)
+    #: When the time to a receipt was measured, and its 99th percentile then.
+    receipts: tuple[Instant, Seconds] | None = None
     latencies: deque[tuple[Instant, Seconds]] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
     def observe(self, recorded: Recorded) -> None:
@@ -54,13 +59,17 @@ class Integration:
                 self._leave(answer)
             case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
                 self.parked.discard(answer)
-            case LabelSettled(item=item, answers=answers) if answers:
+            case DefinitionsApproved(answers=answers) | ClassAllowed(answers=answers):
+                self.parked.difference_update(answers)
+            case LabelSettled(item=item, answers=answers, superseded=superseded) if answers:
                 self.parked.difference_update(answers)
                 # What an annotator said before changing their mind is settled along with it.
-                newest = max(answers)
+                newest = max(*answers, *superseded, 0)
                 for answer in [seq for seq in self.waiting.get(item, ()) if seq <= newest]:
                     self.latencies.append((recorded.at, recorded.at - self._leave(answer)))
                 self.last_success = recorded.at
+            case CaptureMeasured(p99=p99):
+                self.receipts = (recorded.at, p99)
             case _:
                 pass
 
@@ -68,8 +77,10 @@ class Integration:
         """The signals of capture and integration."""
         newest = takewhile(lambda pair: pair[0] > now - HOUR, reversed(self.latencies))
         recent = sorted(took for _, took in newest)
+        fresh = self.receipts is not None and self.receipts[0] > now - HOUR
         return {
             "capture.count": float(self.captured),
+            "capture.latency_p99": self.receipts[1] if self.receipts and fresh else None,
             "integrate.count": float(self.integrated),
             "integrate.latency_p95": quantile_of(recent, 0.95),
             "integrate.last_success_age": None if self.last_success is None else now - self.last_success,

@@ -243,7 +243,8 @@ _ACTIONS: tuple[Action, ...] = (
     Action("flag_annotator", "Ask a person to look at an annotator's work.", takes_effect=False),
     Action("calibrate", "Give an annotator the test set again.", takes_effect=False),
     Action(
-        "block_integration", "Stop settling answers into labels until a person looks.", takes_effect=False
+        "block_integration",
+        "Settle no label of a class whose share moved and nothing known explains it, until a person looks.",
     ),
     Action("alert", "Tell somebody; `severity` is info, warn or page.", ("severity",)),
 )

@@ -36,7 +36,7 @@ from flyball.core.facts import (
     TransitionEnded,
 )
 from flyball.core.ids import START, BatchId, Digest, Instant, ModelVersion, Position, RunId
-from flyball.core.loop_parts import Judged, OpenBatch, Transition
+from flyball.core.loop_parts import Judged, Merging, OpenBatch, Transition
 
 #: How many labelled items are kept at hand to measure on, and as many of the reserve.
 JUDGED_KEPT = 2000
@@ -111,10 +111,12 @@ class LoopState:
     measured_at: Position = START
     recent: deque[ItemsArrived] = field(default_factory=deque)
     reference: tuple[ItemsArrived, ...] = ()
+    merging: Merging = field(default_factory=Merging)
 
     def evolve(self, recorded: Recorded) -> None:
         """Take one fact in. A kind that does not matter here changes nothing but the position."""
         self.seq, self.at = recorded.seq, recorded.at
+        self.merging.evolve(recorded)
         match recorded.fact:
             case ItemsArrived() as fact:
                 self.cursor, self.arrived = fact.cursor, self.arrived + fact.count

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flyball.core.facts import BatchReleased, TransitionBegan
-from flyball.core.ids import Instant, ItemId, ModelVersion, Position
+from flyball.core.facts import (
+    ActionAsked,
+    ActionRefused,
+    AnswerParked,
+    BatchReleased,
+    ClassAllowed,
+    ClassBlocked,
+    Recorded,
+    TransitionBegan,
+)
+from flyball.core.ids import START, Instant, ItemId, ModelVersion, Position
 
 
 @dataclass(slots=True)
@@ -28,6 +37,39 @@ class Judged:
     model: ModelVersion
     reserve: bool
     seq: Position
+
+
+#: What a rule asks for where it finds that the shares of classes moved.
+BLOCK = "block_integration"
+
+
+@dataclass(slots=True)
+class Merging:
+    """What integration has to heed: the classes that are held back, and whether a rule asks for more.
+
+    `bad_at`: where the newest answer was parked, but for a class that is held back.
+    """
+
+    blocked: set[str] = field(default_factory=set)
+    asked: Recorded | None = None
+    bad_at: Position = START
+
+    def evolve(self, recorded: Recorded) -> None:
+        """Take one fact in."""
+        match recorded.fact:
+            case AnswerParked(code=code) if code != "class-blocked":
+                self.bad_at = recorded.seq
+            case ClassBlocked(label=label):
+                self.blocked.add(label)
+                self.asked = None
+            case ClassAllowed(label=label):
+                self.blocked.discard(label)
+            case ActionAsked(action="block_integration"):
+                self.asked = recorded
+            case ActionRefused(action="block_integration"):
+                self.asked = None
+            case _:
+                pass
 
 
 @dataclass(slots=True)

@@ -11,8 +11,20 @@ from typing import Literal, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from flyball.core.facts import BatchReleased, ItemsArrived, LabelSettled, LabelsKnown, Recorded
+from flyball.core.facts import (
+    AnswerParked,
+    BatchReleased,
+    ClassAllowed,
+    DefinitionsApproved,
+    ItemsArrived,
+    LabelSettled,
+    LabelsKnown,
+    LetterDropped,
+    LetterRequeued,
+    Recorded,
+)
 from flyball.core.ids import BatchId, Digest, ItemId, Position
+from flyball.core.labels.proof import Status
 from flyball.errors import DuplicateItems, StaleItems
 
 State = Literal["pool", "offered", "labelled"]
@@ -56,7 +68,18 @@ class Labelled:
     batches: Sequence[BatchId | None]
 
 
-Change = Arrived | Offered | Labelled
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How answers stand from now on. None: nobody has looked at it, or it is to be looked at again.
+
+    `only_new`: of those that nobody has looked at; how the others stand stays as it is.
+    """
+
+    answers: Mapping[Position, Status | None]
+    only_new: bool = False
+
+
+Change = Arrived | Offered | Labelled | Stood
 
 
 def changes(
@@ -87,9 +110,38 @@ def changes(
     return tuple(found)
 
 
+def stood(
+    facts: Iterable[Recorded], standing: Mapping[Position, Status], judged: Iterable[Position]
+) -> tuple[Stood, ...]:
+    """How answers stand after these facts: what the facts say, and for others what `standing` says.
+
+    `judged`: answers whose jobs are done. One that nothing was said of waits, as it did before.
+    """
+    found: dict[Position, Status | None] = {}
+    for recorded in facts:
+        match recorded.fact:
+            case LabelSettled(answers=answers, superseded=superseded):
+                found |= dict.fromkeys(answers, "merged")
+                found |= dict.fromkeys(superseded, "superseded")
+            case AnswerParked(answer=answer):
+                found[answer] = "parked"
+            case LetterDropped(fact=answer):
+                found[answer] = "dead"
+            case LetterRequeued(fact=answer):
+                found[answer] = None
+            case DefinitionsApproved(answers=answers) | ClassAllowed(answers=answers):
+                found |= dict.fromkeys(answers)
+            case _:
+                pass
+    found |= {answer: status for answer, status in standing.items() if answer not in found}
+    left: dict[Position, Status | None] = {seq: "pending" for seq in judged if seq not in found}
+    told = (Stood(found), Stood(left, only_new=True))
+    return tuple(each for each in told if each.answers)
+
+
 def asked(those: Iterable[Change]) -> list[ItemId]:
     """The items whose present standing `checked` has to know."""
-    return [item for each in those if not isinstance(each, Labelled) for item in each.items]
+    return [item for each in those if isinstance(each, Arrived | Offered) for item in each.items]
 
 
 def checked(those: Sequence[Change], standing: Mapping[ItemId, Standing]) -> tuple[Change, ...]:
@@ -121,6 +173,8 @@ def _checked(change: Change, now: dict[ItemId, Standing]) -> Change:
         case Labelled():
             for item in change.items:
                 now[item] = "labelled" if now.get(item, "awaited") != "awaited" else "awaited"
+        case Stood():
+            pass
         case _:
             assert_never(change)
     return change

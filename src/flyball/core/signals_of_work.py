@@ -113,8 +113,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         name="capture.latency_p99",
         better="lower",
         meaning="How long an annotator's tool waits until its answer is safe.",
-        how="The 99th percentile of the time from request to receipt.",
-        source="",
+        how="The 99th percentile of the time from request to receipt, in the newest minute with any.",
     ),
     _count(
         name="integrate.count",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flyball.ports.engines import Learner, Model, RuleEngine, Shelf, Shelved, Trained
+from flyball.ports.items import ItemRows, Items, ItemState
 from flyball.ports.store import (
     Arrivals,
     Clock,
@@ -10,9 +11,6 @@ from flyball.ports.store import (
     Contested,
     Draft,
     Evidence,
-    ItemRows,
-    Items,
-    ItemState,
     Job,
     Jobs,
     KnownLabels,

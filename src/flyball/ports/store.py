@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,15 @@ from flyball.core.chain import Link
 from flyball.core.facts import BodyErased, Fact, Recorded
 from flyball.core.ids import (
     START,
-    BatchId,
     Digest,
     Instant,
     ItemId,
     Position,
     Seconds,
 )
+from flyball.core.labels.proof import Accounts, Status
 from flyball.core.table import Table
+from flyball.ports.items import Items
 
 
 class Clock(Protocol):
@@ -65,7 +66,7 @@ class Job:
     """A job that was claimed, with the token that only its present holder knows.
 
     `attempt` counts from 1 and was counted before the work began, so that a job which kills its
-    process is not tried for ever.
+    process is not tried for ever. `spared` of them came to nothing through no fault of the job.
     """
 
     job: int
@@ -74,6 +75,7 @@ class Job:
     cause: Recorded
     attempt: int
     token: str
+    spared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,11 @@ class Commit:
     """What is written together, or not at all.
 
     `done` are jobs that this commit finishes; one whose lease was lost raises LeaseLost and nothing is
-    written. `requeued` are dead letters that wait again from now on, for one attempt more, and `dropped`
+    written. `requeued` are dead letters that wait again from now on, as if they were new, and `dropped`
     those that are given up for good; one that is not there any more raises NotFound.
-    `notes` are small checkpoints by name: of no worth to history, only to a fast restart.
+    `notes` are small checkpoints by name: of no worth to history, only to a fast restart. `apart`: the
+    facts come from several hands; one that conflicts is kept as evidence and the others are written.
+    `standing`: how answers stand of which no fact here says it.
     """
 
     facts: Sequence[Draft] = ()
@@ -126,16 +130,22 @@ class Commit:
     known: KnownLabels | None = None
     requeued: Sequence[Letter] = ()
     dropped: Sequence[Letter] = ()
+    apart: bool = False
+    standing: Mapping[Position, Status] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a fact stands. `new` False: it stood there already, and this is its first receipt."""
+    """Where a fact stands. `new` False: it stood there already, and this is its first receipt.
+
+    `conflict`: something else stands under its name, and this is the receipt of that.
+    """
 
     seq: Position
     at: Instant
     hash: Digest
     new: bool
+    conflict: bool = False
 
 
 class Log(Protocol):
@@ -170,11 +180,25 @@ class Jobs(Protocol):
     def claim(self, kind: str, now: Instant, limit: int, lease: Seconds) -> list[Job]:
         """Take up to `limit` due jobs, the oldest first, no two with one lock. Counts the attempt."""
 
-    def fail(self, job: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
-        """Give a job back to be tried `again_at`, or (None) send it to the dead letters. Fenced."""
+    def fail(
+        self,
+        job: Job,
+        code: str,
+        detail: str,
+        now: Instant,
+        again_at: Instant | None,
+        spared: bool = False,
+    ) -> None:
+        """Give a job back to be tried `again_at`, or (None) send it to the dead letters. Fenced.
+
+        `spared`: this attempt does not count against the job.
+        """
 
     def waiting(self, kind: str) -> Waiting:
         """How many wait, run and are dead, and since when the oldest waits."""
+
+    def causes(self, kind: str) -> Set[Position]:
+        """The facts that jobs which wait or run are about."""
 
     def letters(self, kind: str) -> list[Letter]:
         """The dead letters of a kind, in the order of their jobs."""
@@ -185,59 +209,18 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many jobs of a kind wait, run and are dead. `oldest`: when the oldest waiting one was due."""
+    """How many jobs of a kind wait, run and are dead. `oldest`: when the oldest waiting one was due.
+
+    `soonest`: when the first of them may be taken, whatever the clock said when they were asked for.
+    `leased`: when the first lease of those that run is over, and it may be taken from whoever has it.
+    """
 
     ready: int
     running: int
     dead: int
     oldest: Instant | None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRows:
-    """Items by column, all of one length: `item` (text), `time` (float64), `segment` (text) and `row`
-    (int64) say where the features are; `at` (float64) is when it arrived in the log.
-
-    For labelled items also `label` (text), `source` ("answers" or "natural"), `seq` (int64: the fact
-    that settled it), `batch` (text or None) and `reserve` (bool).
-    """
-
-    table: Table
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemState:
-    """One item as it stands: "pool", "offered" or "labelled"."""
-
-    item: ItemId
-    state: Literal["pool", "offered", "labelled"]
-    time: Instant
-    segment: Digest
-    row: int
-    batch: BatchId | None
-    label: str | None
-    source: str | None
-    seq: Position | None
-    arrived_seq: Position
-
-
-class Items(Protocol):
-    """The read models about items; a fold of the log, and rebuilt from it."""
-
-    def pool(self, newest: int) -> ItemRows:
-        """The newest items by time that have arrived, are not offered and have no label; oldest first."""
-
-    def labelled(self, up_to: Position) -> ItemRows:
-        """Every item with its label as it stood at that position, in order of (time, item)."""
-
-    def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
-        """These items as they stand; unknown ones are left out."""
-
-    def answers(self, item: ItemId) -> tuple[Recorded, ...]:
-        """All answers about one item in order."""
+    leased: Instant | None = None
+    soonest: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +255,9 @@ class Evidence(Protocol):
 
     def contested(self) -> Iterator[Contested]:
         """What was refused with a Conflict, in order of time; the same bytes again are kept once."""
+
+    def accounts(self) -> Accounts:
+        """What was captured and how it stands, counted in each place at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from flyball.core.ids import (
     AnnotatorId,
     BatchId,
+    Digest,
     Instant,
     ItemId,
+    ModelVersion,
     Seconds,
 )
 from flyball.core.table import Column, Feature, Table
@@ -45,24 +47,37 @@ class Truth(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A batch as annotators get it."""
+    """A batch as annotators get it. `scores`: what `model` said of each item, in the order of `classes`."""
 
     batch: BatchId
     items: tuple[ItemId, ...]
     answers_needed: int
+    model: ModelVersion | None = None
+    classes: tuple[str, ...] = ()
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it comes in. `event_id` is the same each time the same answer is sent."""
+    """An answer as it comes in. `event_id` is the same each time the same answer is sent.
+
+    `raw`: the bytes in which it came; the other fields are as in `core.facts.AnswerGiven`.
+    """
 
     event_id: str
     item: ItemId
     annotator: AnnotatorId
     label: str
     batch: BatchId | None
-    said_at: Instant
+    said_at: Instant | None
     seconds: Seconds | None = None
+    draft: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    definitions: Digest | None = None
+    part: tuple[str, int, int] | None = None
+    withdrawn: bool = False
+    revision: float | None = None
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from flyball.adapters.learners import open_learner
-from flyball.adapters.segments import FileSegments, parquet, table_of
+from flyball.adapters.segments import parquet, table_of
+from flyball.adapters.segments_s3 import open_segments
 from flyball.adapters.stream import open_stream
 from flyball.bootstrap import Reading, driver, simulate
 from flyball.bootstrap.parts import code_digest
@@ -59,7 +60,7 @@ class Task:
 def rivals_of(read: Reading, say: Callable[[str], None]) -> Rivals:
     """The loop's own predictions, those of its rivals and the truth: played now, or as kept from before."""
     settings = read.settings
-    segments = FileSegments(settings.path(settings.stores.segments))
+    segments = open_segments(settings)
     own = baselines.scored(read.log, segments)
     if settings.stream.label is None:
         note = "No column holds true labels (stream.label), so nothing could be compared on all items."
@@ -108,7 +109,7 @@ def play_random(settings: Settings, spend: int, arrived: int, until: Instant) ->
 
 def play_static(settings: Settings, snapshot: Digest, arrived: tuple[Digest, ...]) -> Table:
     """What the loop's first model would have predicted of all that came after it; `label`: the truth."""
-    segments = FileSegments(settings.path(settings.stores.segments))
+    segments = open_segments(settings)
     opened = open_stream(settings)
     learner = open_learner(settings.learner.name, settings.learner.parameters)
     tables = (segments.get(digest) for digest in arrived)

@@ -9,15 +9,16 @@ from flyball.settings.model import (
     PoolSettings,
     Settings,
     StartSettings,
-    StoreSettings,
-    StreamSettings,
     TakesSettings,
     TeamSettings,
 )
+from flyball.settings.outside import ApiSettings, SourceSettings, StoreSettings
 from flyball.settings.places import Places
 from flyball.settings.read import config_digest, described, read, with_overrides
+from flyball.settings.stream import StreamSettings
 
 __all__ = [
+    "ApiSettings",
     "BudgetSettings",
     "ClockSettings",
     "DriftSettings",
@@ -26,6 +27,7 @@ __all__ = [
     "Places",
     "PoolSettings",
     "Settings",
+    "SourceSettings",
     "StartSettings",
     "StoreSettings",
     "StreamSettings",

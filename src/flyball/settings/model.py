@@ -12,81 +12,10 @@ from flyball.core.ids import Instant, Seconds
 from flyball.core.knobs import Value
 from flyball.core.sampling.budget import Budget
 from flyball.settings import values
+from flyball.settings.outside import ApiSettings, SourceSettings, StoreSettings
 from flyball.settings.places import Places
-from flyball.settings.values import Reader, Shift
-
-
-def _is(read: Reader[object], meaning: str) -> Mapping[str, Any]:
-    return {"read": read, "meaning": meaning}
-
-
-_UNITS = ("seconds", "milliseconds", "iso", "rows")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
-    """Where items come from and which column is what."""
-
-    source: str = field(
-        metadata=_is(
-            values.text, "A .parquet or .csv file, or a Python function as `package.module:function`."
-        )
-    )
-    item: str | None = field(
-        default=None, metadata=_is(values.text, "The column that names items; without it, the row's number.")
-    )
-    time: str | None = field(
-        default=None, metadata=_is(values.text, "The column with the time at which an item came.")
-    )
-    unit: str = field(
-        default="seconds",
-        metadata=_is(
-            values.word(*_UNITS), "What times are: numbers since 1970, dates (`iso`), or row by row."
-        ),
-    )
-    row_lasts: Seconds | None = field(
-        default=None, metadata=_is(values.lasting, 'With unit = "rows": the time between two rows.')
-    )
-    begins: Instant = field(
-        default=1704067200.0, metadata=_is(values.moment, 'With unit = "rows": when the first row comes.')
-    )
-    features: tuple[str, ...] = field(
-        default=("*",),
-        metadata=_is(
-            values.texts, "Columns that a model may read, by name or pattern; `*`: all that have no part."
-        ),
-    )
-    categories: tuple[str, ...] = field(
-        default=(), metadata=_is(values.texts, "Features that are categories though not text.")
-    )
-    missing: tuple[str | float, ...] = field(
-        default=(), metadata=_is(values.scalars, "Values that stand for a missing one in categories.")
-    )
-    label: str | None = field(
-        default=None,
-        metadata=_is(values.text, "The column with the true label: for simulated teams and reports."),
-    )
-    label_time: str | None = field(
-        default=None,
-        metadata=_is(values.text, "The column with the time at which a label becomes known by itself."),
-    )
-    natural_label: str | None = field(
-        default=None,
-        metadata=_is(
-            values.text, "The label that becomes known by itself, where it can differ from the true one."
-        ),
-    )
-    classes: tuple[str, ...] = field(
-        default=(), metadata=_is(values.labels, "The labels there are; without it, those in the file.")
-    )
-    positive: str | None = field(
-        default=None,
-        metadata=_is(values.text, "The class whose ranking is measured; of two, else the last by name."),
-    )
-    limit: int | None = field(default=None, metadata=_is(values.whole(1), "Read only so many rows."))
-    options: Mapping[str, Any] = field(
-        default_factory=dict, metadata=_is(values.table, "What a Python source is called with.")
-    )
+from flyball.settings.stream import StreamSettings as StreamSettings
+from flyball.settings.values import Shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +23,8 @@ class StartSettings:
     """What the loop has on its first day."""
 
     labelled: int = field(
-        default=0, metadata=_is(values.whole(0), "The first so many items come with their labels, for free.")
+        default=0,
+        metadata=values.key(values.whole(0), "The first so many items come with their labels, for free."),
     )
 
 
@@ -102,7 +32,9 @@ class StartSettings:
 class PoolSettings:
     """What batches are chosen from."""
 
-    newest: int = field(default=20_000, metadata=_is(values.whole(1), "The newest so many unlabelled items."))
+    newest: int = field(
+        default=20_000, metadata=values.key(values.whole(1), "The newest so many unlabelled items.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +43,23 @@ class LoopSettings:
 
     architecture: str = field(
         default="sequential",
-        metadata=_is(
+        metadata=values.key(
             values.word("sequential", "parallel", "adaptive"),
             "One batch at a time, overlapping lanes, or overlapping lanes steered by rules.",
         ),
     )
-    rules: str = field(default="rules/adaptive.yaml", metadata=_is(values.text, "The rule file."))
+    rules: str = field(default="rules/adaptive.yaml", metadata=values.key(values.text, "The rule file."))
+    contract: str = field(
+        default="contract.yaml",
+        metadata=values.key(
+            values.text, "What labels mean and may be; without the file, the classes of the stream."
+        ),
+    )
     patience: Seconds = field(
         default=86400.0,
-        metadata=_is(values.lasting, "A batch that is out longer is settled without the missing ones."),
+        metadata=values.key(
+            values.lasting, "A batch that is out longer is settled without the missing ones."
+        ),
     )
 
 
@@ -129,7 +69,7 @@ class DriftSettings:
 
     detector: str = field(
         default="cusum",
-        metadata=_is(
+        metadata=values.key(
             values.word("cusum", "adwin", "page_hinkley"), "What watches the error of labelled items."
         ),
     )
@@ -141,10 +81,10 @@ class LearnerSettings:
 
     name: str = field(
         default="lightgbm",
-        metadata=_is(values.text, "`lightgbm`, or a class of yours as `package.module:Class`."),
+        metadata=values.key(values.text, "`lightgbm`, or a class of yours as `package.module:Class`."),
     )
     parameters: Mapping[str, Any] = field(
-        default_factory=dict, metadata=_is(values.table, "What the learner is made with.")
+        default_factory=dict, metadata=values.key(values.table, "What the learner is made with.")
     )
 
 
@@ -153,9 +93,11 @@ class BudgetSettings(Budget):
     """How many answers may be asked for; the lesser of both where both are given, no limit without either."""
 
     share: float | None = field(
-        default=None, metadata=_is(values.share(100.0), "A share of the items that arrived.")
+        default=None, metadata=values.key(values.share(100.0), "A share of the items that arrived.")
     )
-    labels: int | None = field(default=None, metadata=_is(values.whole(0), "So many answers and no more."))
+    labels: int | None = field(
+        default=None, metadata=values.key(values.whole(0), "So many answers and no more.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,23 +106,27 @@ class TeamSettings:
 
     source: str = field(
         default="none",
-        metadata=_is(
-            values.word("simulated", "none"), "A simulated team that knows the true labels, or nobody."
+        metadata=values.key(
+            values.matching(r"simulated|none|source:[a-z0-9][a-z0-9-]*", "source:NAME"),
+            "A simulated team that knows the true labels, nobody, or the labelling tool of [sources.NAME].",
         ),
     )
-    size: int = field(default=5, metadata=_is(values.whole(1, 1000), "How many annotators."))
+    size: int = field(default=5, metadata=values.key(values.whole(1, 1000), "How many annotators."))
     seconds_per_item: float = field(
-        default=180.0, metadata=_is(values.number(0.0, above=True), "The mean time for one item.")
+        default=180.0, metadata=values.key(values.number(0.0, above=True), "The mean time for one item.")
     )
     accuracy: float | tuple[float, ...] = field(
         default=0.97,
-        metadata=_is(values.accuracy, "The share of right answers; a list gives one for each annotator."),
+        metadata=values.key(
+            values.accuracy, "The share of right answers; a list gives one for each annotator."
+        ),
     )
     shift: Shift = field(
-        default=Shift(), metadata=_is(values.shift, 'When they work, in UTC: "09:00-17:00" or "always".')
+        default=Shift(),
+        metadata=values.key(values.shift, 'When they work, in UTC: "09:00-17:00" or "always".'),
     )
     weekend: bool = field(
-        default=True, metadata=_is(values.flag, "Whether they work on Saturday and Sunday.")
+        default=True, metadata=values.key(values.flag, "Whether they work on Saturday and Sunday.")
     )
 
 
@@ -188,13 +134,15 @@ class TeamSettings:
 class TakesSettings:
     """How long the loop's own work takes in a world whose clock is not real."""
 
-    train: Seconds = field(default=7200.0, metadata=_is(values.duration, "One training."))
-    score: Seconds = field(default=1200.0, metadata=_is(values.duration, "One scoring pass."))
+    train: Seconds = field(default=7200.0, metadata=values.key(values.duration, "One training."))
+    score: Seconds = field(default=1200.0, metadata=values.key(values.duration, "One scoring pass."))
     integrate: Seconds = field(
-        default=600.0, metadata=_is(values.duration, "One pass that settles answers into labels.")
+        default=600.0, metadata=values.key(values.duration, "One pass that settles answers into labels.")
     )
-    ingest: Seconds = field(default=3600.0, metadata=_is(values.duration, "Taking in what has come."))
-    steer: Seconds = field(default=3600.0, metadata=_is(values.duration, "Taking the looks that are due."))
+    ingest: Seconds = field(default=3600.0, metadata=values.key(values.duration, "Taking in what has come."))
+    steer: Seconds = field(
+        default=3600.0, metadata=values.key(values.duration, "Taking the looks that are due.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,21 +151,26 @@ class ClockSettings:
 
     kind: str = field(
         default="real",
-        metadata=_is(
+        metadata=values.key(
             values.word("real", "sped", "virtual"),
             "The wall clock; a world that runs faster; or a simulation that jumps from event to event.",
         ),
     )
     speed: float = field(
         default=3600.0,
-        metadata=_is(values.number(0.0, 10_000_000.0, above=True), "How much faster a sped world runs."),
+        metadata=values.key(
+            values.number(0.0, 10_000_000.0, above=True), "How much faster a sped world runs."
+        ),
     )
     until: str | None = field(
-        default=None, metadata=_is(values.end, "When to stop: a date, or a length of time from the start.")
+        default=None,
+        metadata=values.key(values.end, "When to stop: a date, or a length of time from the start."),
     )
     look_every: Seconds | None = field(
         default=None,
-        metadata=_is(values.lasting, "In a world that is not real, one look, whatever the rule file says."),
+        metadata=values.key(
+            values.lasting, "In a world that is not real, one look, whatever the rule file says."
+        ),
     )
     takes: TakesSettings = field(default_factory=TakesSettings, metadata={"section": TakesSettings})
 
@@ -231,29 +184,6 @@ class ClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """Where things are kept; paths start at the loop's directory."""
-
-    database: str = field(
-        default="flyball.db",
-        metadata=_is(values.database, "A SQLite file, or postgresql://USER@HOST/DATABASE."),
-    )
-    segments: str = field(
-        default="segments", metadata=_is(values.text, "The directory of the content-addressed tables.")
-    )
-    checkpoints: str = field(
-        default="checkpoints",
-        metadata=_is(values.text, "The directory of the signed checkpoints; another disk is better."),
-    )
-    mlflow: str = field(
-        default="mlflow", metadata=_is(values.text, "MLflow's directory, or its server's URL.")
-    )
-    prefect: str = field(
-        default="local", metadata=_is(values.text, "`local`, `none`, or the URL of a Prefect server.")
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All of `loop.toml`, with defaults where it is silent.
 
@@ -263,14 +193,16 @@ class Settings:
     """
 
     id: str = field(
-        metadata=_is(
+        metadata=values.key(
             values.matching(r"[a-z0-9][a-z0-9-]{0,62}", "card-fraud"), "The loop's name: a-z, 0-9 and dashes."
         )
     )
     stream: StreamSettings = field(metadata={"section": StreamSettings})
-    version: int = field(default=1, metadata=_is(values.whole(1, 1), "The version of this file's form."))
+    version: int = field(
+        default=1, metadata=values.key(values.whole(1, 1), "The version of this file's form.")
+    )
     seed: int = field(
-        default=7, metadata=_is(values.whole(0), "The seed of everything that is left to chance.")
+        default=7, metadata=values.key(values.whole(0), "The seed of everything that is left to chance.")
     )
     start: StartSettings = field(default_factory=StartSettings, metadata={"section": StartSettings})
     pool: PoolSettings = field(default_factory=PoolSettings, metadata={"section": PoolSettings})
@@ -278,12 +210,15 @@ class Settings:
     drift: DriftSettings = field(default_factory=DriftSettings, metadata={"section": DriftSettings})
     learner: LearnerSettings = field(default_factory=LearnerSettings, metadata={"section": LearnerSettings})
     knobs: Mapping[str, Value] = field(
-        default_factory=dict, metadata=_is(values.table, "Defaults of knobs, by their names in quotes.")
+        default_factory=dict,
+        metadata=values.key(values.table, "Defaults of knobs, by their names in quotes."),
     )
     budget: BudgetSettings = field(default_factory=BudgetSettings, metadata={"section": BudgetSettings})
     team: TeamSettings = field(default_factory=TeamSettings, metadata={"section": TeamSettings})
     clock: ClockSettings = field(default_factory=ClockSettings, metadata={"section": ClockSettings})
     stores: StoreSettings = field(default_factory=StoreSettings, metadata={"section": StoreSettings})
+    api: ApiSettings = field(default_factory=ApiSettings, metadata={"section": ApiSettings})
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict, metadata={"sections": SourceSettings})
     directory: Path = field(default=Path(), compare=False)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     places: Places = field(default_factory=Places, compare=False, repr=False)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flyball.errors import Problem
+
+_PASSWORD = re.compile(r"(?<=://)([^/:@\s\"']*):[^\s\"'/]*(?=@)")
+
+
+def without_password(text: str) -> str:
+    """A URL, or a line with URLs in it, as it may be shown.
+
+    >>> without_password("postgresql://me:secret@host/shop")
+    'postgresql://me:***@host/shop'
+    """
+    return _PASSWORD.sub(r"\1:***", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,7 @@ class Places:
         while name and name not in self.of:
             name = name.rpartition(".")[0]
         line, column, width = self.of.get(name, (0, 0, 1))
-        source = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        source = without_password(self.lines[line - 1]) if 0 < line <= len(self.lines) else ""
         return Problem(code, message, self.file, line, column, width, source)
 
     def without(self, keys: Mapping[str, object]) -> Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
@@ -54,7 +55,7 @@ def config_digest(settings: Settings) -> Digest:
     } | {
         each.name: asdict(getattr(settings, each.name))
         for each in fields(settings)
-        if "section" in each.metadata and each.name != "stores"
+        if "section" in each.metadata and each.name not in ("stores", "api")
     }
     return digest_of(canonical(plain))
 
@@ -74,6 +75,8 @@ def described(of: type[Any] = Settings, prefix: str = "") -> Iterator[Described]
     for each in fields(of):
         if "section" in each.metadata:
             yield from described(each.metadata["section"], f"{prefix}{each.name}.")
+        elif "sections" in each.metadata:
+            yield from described(each.metadata["sections"], f"{prefix}{each.name}.NAME.")
         elif "read" in each.metadata:
             required = each.default is MISSING and each.default_factory is MISSING
             default = each.default if each.default is not MISSING else None
@@ -109,10 +112,33 @@ def _read_key(
         if len(problems) == before:
             found[each.name] = section(**inner)
         return
+    many = each.metadata.get("sections")
+    if many is not None and isinstance(value, Mapping):
+        found[each.name] = _read_many(many, value, name, places, problems)
+        return
     try:
-        found[each.name] = (values.table if section else each.metadata["read"])(value)
+        found[each.name] = (values.table if section or many else each.metadata["read"])(value)
     except ValueError as error:
         problems.append(places.problem("L104", name, f"`{name}` {error}"))
+
+
+def _read_many(
+    section: type[Any], written: Mapping[str, Any], name: str, places: Places, problems: list[Problem]
+) -> dict[str, Any]:
+    """Sections that a person names."""
+    found: dict[str, Any] = {}
+    for key, value in written.items():
+        place = f"{name}.{key}"
+        if not isinstance(value, Mapping):
+            problems.append(places.problem("L104", place, f"`{place}` is not a section; write `[{place}]`"))
+            continue
+        before = len(problems)
+        inner = _read(section, value, f"{place}.", places, problems)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", key):
+            problems.append(places.problem("L104", place, f"`{key}` is no name: a-z, 0-9 and dashes"))
+        if len(problems) == before:
+            found[key] = section(**inner)
+    return found
 
 
 def _meant(each: Field[Any]) -> str:
@@ -158,23 +184,16 @@ def _knob_value(knob: Knob, value: Any) -> Value:
 def _contradictions(settings: Settings) -> Iterator[Problem]:
     stream, team = settings.stream, settings.team
     problem = settings.places.problem
-    if stream.unit == "rows":
-        if stream.row_lasts is None:
-            yield problem("L103", "stream.unit", 'unit = "rows" needs `row_lasts`, such as row_lasts = "30m"')
-        if stream.label_time is not None:
-            yield problem("L107", "stream.label_time", '`label_time` cannot be read where unit = "rows"')
-    elif stream.time is None:
-        message = '`stream.time` is missing: name the column with the time, or write unit = "rows"'
-        yield problem("L103", "stream", message)
-    for name in ("label_time", "natural_label"):
-        if getattr(stream, name) is not None and stream.label is None:
-            yield problem("L107", f"stream.{name}", f"`{name}` needs `label`, the column with the label")
-    if stream.natural_label is not None and stream.label_time is None:
-        yield problem("L107", "stream.natural_label", "`natural_label` needs `label_time`: when it is known")
+    for code, key, message in stream.contradictions():
+        yield problem(code, f"stream.{key}".rstrip("."), message)
     if settings.start.labelled and stream.label is None:
         yield problem("L107", "start.labelled", "`start.labelled` needs `stream.label`, the true labels")
     if team.source == "simulated" and stream.label is None:
         yield problem("L107", "team.source", "a simulated team needs `stream.label`: it answers what is true")
+    if team.source.startswith("source:") and team.source[7:] not in settings.sources:
+        hint = values.near(team.source[7:], list(settings.sources)) if settings.sources else "there is none"
+        message = f"`team.source` names a source that is not there; {hint}"
+        yield problem("L107", "team.source", message)
     if isinstance(team.accuracy, tuple) and len(team.accuracy) != team.size:
         message = f"`team.accuracy` lists {len(team.accuracy)} annotators, `team.size` is {team.size}"
         yield problem("L107", "team.accuracy", message)

@@ -218,6 +218,11 @@ def matching(pattern: str, example: str) -> Reader[str]:
     return of
 
 
+def key(read: Reader[object], meaning: str) -> Mapping[str, Any]:
+    """What a key of the settings carries: its reader, and what it means in one sentence."""
+    return {"read": read, "meaning": meaning}
+
+
 def table(value: object) -> Mapping[str, Any]:
     """A section with whatever it holds, dates as text."""
     if not isinstance(value, Mapping):

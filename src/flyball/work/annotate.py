@@ -58,7 +58,10 @@ def begin(tools: Tools, go: Go, now: Instant) -> Begun | None:
 
 def offer(tools: Tools, fact: BatchReleased, now: Instant) -> None:
     """Put a batch before the annotators; again after a restart, which changes nothing."""
-    tools.desk.offer(Offer(fact.batch, fact.items, fact.answers_needed), now)
+    trained = tools.state.models.get(fact.model) if fact.model is not None else None
+    classes = () if trained is None else tuple(trained.classes)
+    offered = Offer(fact.batch, fact.items, fact.answers_needed, fact.model, classes, fact.scores)
+    tools.desk.offer(offered, now)
 
 
 def finish(begun: Begun) -> Done:

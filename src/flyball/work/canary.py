@@ -16,6 +16,7 @@ from flyball.core.rules.evaluator import Evaluator, Taken
 from flyball.core.rules.memory import Memory, carry
 from flyball.core.rules.model import Ruleset
 from flyball.core.signal import Snapshot
+from flyball.core.signals import SIGNALS
 from flyball.errors import BadFile, BadUsage
 from flyball.work import govern
 from flyball.work.rule_history import content_of
@@ -128,12 +129,13 @@ class Canary:
         kinds = ["looked", "batch-released", "batch-settled"]
         means, rules = outcomes(self.tools.store.log.read(since, kinds=kinds), began.signal)
         half = max(LEAST_BATCHES, -(-began.batches // 2))
+        unit = SIGNALS[began.signal].unit if began.signal in SIGNALS else ""
         for point in sorted({half, began.batches}):
             sides = up_to(point, means, rules, began.digest)
             if sides is None:
                 return
             chance = rng(self.tools.settings.seed, "canary-verdict", began.digest, point)
-            verdict = judge(*sides, began.better, chance)
+            verdict = judge(*sides, began.better, chance, unit)
             if verdict.worse or point == began.batches:
                 self._act(began, verdict, now)
                 return

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
 
-from flyball.core.facts import AlertRaised, AnswerGiven, TeamMeasured
+from flyball.core.facts import AnswerGiven, TeamMeasured
 from flyball.core.ids import Instant, canonical
-from flyball.errors import Conflict
-from flyball.ports import Answer, Commit, Draft, NewJob
+from flyball.ports import Answer, Commit, Draft, ItemState, NewJob
 from flyball.work.tools import Tools
+
+#: What an answer says, as its fact has it too.
+_SAID = tuple(each.name for each in fields(Answer) if each.name not in ("event_id", "raw"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,47 +25,60 @@ class Captured:
 
 
 def capture(tools: Tools, answers: Sequence[Answer], now: Instant, source: str = "desk") -> Captured:
-    """Append answers, each with the job that will merge it."""
+    """Append answers, each with the job that will merge it; one that conflicts holds no other up."""
     if not answers:
         return Captured(0, 0, 0)
-    try:
-        receipts = tools.write(_commit(tools, answers, source), now)
-    except Conflict:
-        return _one_by_one(tools, answers, now, source)
+    receipts = tools.write(commit_of(tools, answers, source), now)
+    contested = [answer for answer, receipt in zip(answers, receipts, strict=True) if receipt.conflict]
+    if contested:
+        tools.alert(now, f"conflict-{source}", conflict_of(contested, source))
     new = sum(receipt.new for receipt in receipts)
-    return Captured(new, len(receipts) - new, 0)
+    return Captured(new, len(receipts) - new - len(contested), len(contested))
 
 
-def _one_by_one(tools: Tools, answers: Sequence[Answer], now: Instant, source: str) -> Captured:
-    new = again = conflicts = 0
-    for answer in answers:
-        try:
-            (receipt,) = tools.write(_commit(tools, [answer], source), now)
-        except Conflict as conflict:
-            conflicts += 1
-            tools.tell(now, AlertRaised(f"conflict-{source}-{answer.event_id}", "warn", str(conflict)))
-        else:
-            new, again = new + receipt.new, again + (not receipt.new)
-    return Captured(new, again, conflicts)
+def conflict_of(contested: Sequence[Answer], source: str) -> str:
+    """What an operator reads of answers whose ids stand for others."""
+    names = ", ".join(answer.event_id for answer in contested[:5])
+    more = f" and {len(contested) - 5} more" if len(contested) > 5 else ""
+    return (
+        f"{names}{more} of {source}: the same event id arrived with other content."
+        " The first stands; both are kept."
+    )
 
 
-def _commit(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
-    drafts = []
-    for answer in answers:
-        batch = tools.state.open.get(answer.batch) if answer.batch else None
-        fact = AnswerGiven(
-            item=answer.item,
-            annotator=answer.annotator,
-            label=answer.label,
-            batch=answer.batch,
-            said_at=answer.said_at,
-            seconds=answer.seconds,
-            model=batch.released.model if batch else None,
-        )
-        received = canonical(asdict(answer))
-        drafts.append(Draft(fact, source=source, event_id=answer.event_id, raw=received))
+def commit_of(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
+    """What capturing these answers writes: each a fact of its own, with the job that will merge it."""
+    shown = tools.store.items.find(list({answer.item for answer in answers}))
+    drafts = [Draft(*_fact(tools, answer, shown.get(answer.item), source)) for answer in answers]
     jobs = [NewJob("merge", answer.item, of) for of, answer in enumerate(answers)]
-    return Commit(facts=drafts, jobs=jobs)
+    return Commit(facts=drafts, jobs=jobs, apart=True)
+
+
+def _fact(
+    tools: Tools, answer: Answer, item: ItemState | None, source: str
+) -> tuple[AnswerGiven, str, str, bytes]:
+    said = {name: getattr(answer, name) for name in _SAID}
+    batch = tools.state.open.get(answer.batch) if answer.batch else None
+    fact = AnswerGiven(
+        **said,
+        model=batch.released.model if batch else None,
+        rules=batch.released.rules if batch else None,
+        shown=None if item is None else (item.segment, item.row),
+    )
+    return fact, source, answer.event_id, answer.raw or canonical(_told(answer))
+
+
+def _told(answer: Answer) -> dict[str, Any]:
+    """What an answer says, without what it leaves open."""
+    return {
+        each.name: value
+        for each in fields(answer)
+        if each.name != "raw" and (value := getattr(answer, each.name)) != _default(each)
+    }
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default_factory() if each.default_factory is not MISSING else each.default
 
 
 def collect(tools: Tools, now: Instant) -> Captured:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from flyball.core.facts import (
     AnswerGiven,
     AnswerParked,
+    ClassAllowed,
+    DefinitionsApproved,
     LabelSettled,
     LetterDropped,
     LetterRequeued,
@@ -48,7 +50,7 @@ def dead(log: Log, jobs: Jobs) -> list[Dead]:
     parked = _parked(log)
     wanted = letters.keys() | parked.keys()
     found: list[Dead] = []
-    for recorded in _answers(log, wanted):
+    for recorded in answers_at(log, wanted):
         seq, answer = recorded.seq, recorded.fact
         assert isinstance(answer, AnswerGiven)
         if letter := letters.get(seq):
@@ -149,6 +151,7 @@ def _parked(log: Log) -> dict[Position, tuple[Instant, str]]:
     """Answers that were parked, and neither settled since nor taken away by a person."""
     found: dict[Position, tuple[Instant, str]] = {}
     kinds = [AnswerParked.kind, LabelSettled.kind, LetterRequeued.kind, LetterDropped.kind]
+    kinds += [DefinitionsApproved.kind, ClassAllowed.kind]
     first = next(iter(log.read(kinds=[AnswerParked.kind], limit=1)), None)
     if first is None:
         return found
@@ -156,9 +159,9 @@ def _parked(log: Log) -> dict[Position, tuple[Instant, str]]:
         match recorded.fact:
             case AnswerParked(answer=answer, reason=reason):
                 found[answer] = (recorded.at, reason)
-            case LabelSettled(answers=answers):
-                for settled in answers:
-                    found.pop(settled, None)
+            case LabelSettled() | DefinitionsApproved() | ClassAllowed() as fact:
+                for answer in fact.answers:
+                    found.pop(answer, None)
             case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
                 found.pop(answer, None)
             case _:
@@ -166,7 +169,8 @@ def _parked(log: Log) -> dict[Position, tuple[Instant, str]]:
     return found
 
 
-def _answers(log: Log, wanted: Iterable[Position]) -> Iterable[Recorded]:
+def answers_at(log: Log, wanted: Iterable[Position]) -> Iterator[Recorded]:
+    """The answers at these places of the log, in order; those that were erased are left out."""
     for seq in sorted(wanted):
         for recorded in log.read(Position(seq - 1), kinds=[AnswerGiven.kind], limit=1):
             if recorded.seq == seq:

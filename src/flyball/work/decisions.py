@@ -23,6 +23,7 @@ from flyball.core.facts import (
 )
 from flyball.core.knobs import Value
 from flyball.core.rules.upkeep import CONTROLLER
+from flyball.work.rule_history import origin
 from flyball.work.turn import PAUSED
 
 #: The facts that are decisions, or hold some.
@@ -33,16 +34,20 @@ KINDS = (
 )
 
 
-def told(recorded: Recorded) -> dict[str, Any]:
+def told(recorded: Recorded, first: bool = False) -> dict[str, Any]:
     """A decision as plain values: when, which rule, what became of it, why, what changed.
 
-    Empty for what is no decision: a knob that a rule turned has one of its own.
+    `at` is the time of the look that concluded it, `written` that at which it was written down; what came
+    of no look has one time. `first`: no rule file was in force before. Empty for what is no decision: a
+    knob that a rule turned has one of its own.
     """
-    said = _said(recorded.fact)
-    return {"seq": recorded.seq, "at": recorded.at, **said} if said else {}
+    fact = recorded.fact
+    said = _said(fact, first)
+    at = fact.due if isinstance(fact, DecisionMade) else recorded.at
+    return {"seq": recorded.seq, "at": at, "written": recorded.at, **said} if said else {}
 
 
-def _said(fact: Fact) -> dict[str, Any]:
+def _said(fact: Fact, first: bool) -> dict[str, Any]:
     match fact:
         case DecisionMade():
             return {
@@ -67,7 +72,7 @@ def _said(fact: Fact) -> dict[str, Any]:
         case ChallengerKept():
             return _row("promotion", "kept the champion", fact.because, values=dict(fact.compared))
         case RulesLoaded():
-            because = f"{fact.name} took effect: {_origin(fact)}"
+            because = f"{fact.name} took effect: {_origin(fact, first)}"
             return _row("rule-file", "loaded", because, rules=fact.digest)
         case RulesRefused():
             because = "; ".join(fact.problems)
@@ -105,10 +110,11 @@ def _row(rule: str, verdict: str, because: str, **more: Any) -> dict[str, Any]:
     return {**common, "changes": [], "values": {}, **more}
 
 
-def _origin(fact: RulesLoaded) -> str:
+def _origin(fact: RulesLoaded, first: bool) -> str:
+    why = origin(fact, first)
     if not fact.by:
-        return "saved by hand"
-    return f"{fact.because} (by {fact.by})" if fact.because else f"by {fact.by}"
+        return why
+    return f"{why} (by {fact.by})" if why else f"by {fact.by}"
 
 
 def _done(fact: KnobTurned) -> str:

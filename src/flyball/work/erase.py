@@ -13,6 +13,7 @@ from flyball.core.facts import (
     BatchReleased,
     BodyErased,
     DecisionMade,
+    DeliveryUnread,
     KnobTurned,
     LabelSettled,
     LetterDropped,
@@ -22,7 +23,7 @@ from flyball.core.facts import (
 )
 from flyball.core.ids import Instant, ItemId, Position
 from flyball.errors import BadUsage, NotFound
-from flyball.ports import Log
+from flyball.ports import Evidence, Log
 from flyball.work.tools import Tools
 
 About = Literal["annotator", "item"]
@@ -65,8 +66,8 @@ def about_of(log: Log, subject: str, about: About | None) -> About:
     return found.pop()
 
 
-def traces(log: Log, subject: str, about: About) -> Traces:
-    """What the log holds of a subject, in one pass."""
+def traces(log: Log, evidence: Evidence, subject: str, about: About) -> Traces:
+    """What the log holds of a subject: of what could not be read, all whose bytes name it."""
     facts: list[Position] = []
     kinds: Counter[str] = Counter()
     named: Counter[str] = Counter()
@@ -79,6 +80,9 @@ def traces(log: Log, subject: str, about: About) -> Traces:
                 answers.add(recorded.seq)
         elif _names(recorded, subject, about):
             named[recorded.fact.kind] += 1
+    unread = _unread(log, evidence, subject)
+    if unread:
+        facts, kinds[DeliveryUnread.kind] = sorted([*facts, *unread]), len(unread)
     return Traces(tuple(facts), kinds, named)
 
 
@@ -87,7 +91,7 @@ def erase(tools: Tools, subject: str, about: About, by: str, because: str, now: 
     if subject in because:
         raise BadUsage(f"the reason is kept for good, so it must not name {subject}; write a case number")
     with tools.lock:
-        found = traces(tools.store.log, subject, about)
+        found = traces(tools.store.log, tools.store.evidence, subject, about)
         if not found.facts:
             raise NotFound(f"nothing that {subject} said, or that was said about it, is left in the log")
         items = [ItemId(subject)] if about == "item" else []
@@ -96,6 +100,20 @@ def erase(tools: Tools, subject: str, about: About, by: str, because: str, now: 
         tools.catch_up()
         swept = tools.store.evidence.sweep()
     return {"about": about, **found.told(), "fact": receipt.seq, "by": by, "because": because, "swept": swept}
+
+
+def _unread(log: Log, evidence: Evidence, subject: str) -> list[Position]:
+    """What came from outside, could not be read, and has the subject's name somewhere in its bytes."""
+    kept = [recorded.seq for recorded in log.read(kinds=[DeliveryUnread.kind])]
+    if not kept:
+        return []
+    name, left, found = subject.encode(), set(kept), list[Position]()
+    for link in evidence.links(Position(kept[0] - 1)):
+        if link.seq in left and name in (link.raw or b"") + (link.body or b""):
+            found.append(link.seq)
+        if link.seq >= kept[-1]:
+            break
+    return found
 
 
 def _is_of(recorded: Recorded, subject: str, about: About, answers: set[Position]) -> bool:

@@ -11,7 +11,7 @@ from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import Fact, ItemsArrived, ItemsRefused, LabelsKnown
 from flyball.core.ids import Digest, Instant, ItemId
 from flyball.core.table import Mask, Table
-from flyball.errors import BadStream
+from flyball.errors import BadStream, Unreachable
 from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Stream
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of
@@ -31,11 +31,16 @@ class Brought:
 
 
 def ended(tools: Tools, stream: Stream) -> bool:
-    """Whether nothing more comes from the stream; one that broke brings nothing more either."""
+    """Whether nothing more comes from the stream; one that broke brings nothing more either.
+
+    One that cannot be reached may bring more.
+    """
     try:
         return stream.next_at(tools.state.cursor, tools.state.labels_cursor) is None
     except BadStream:
         return True
+    except Unreachable:
+        return False
 
 
 def due(tools: Tools, stream: Stream, now: Instant) -> Due:

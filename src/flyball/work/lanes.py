@@ -123,8 +123,8 @@ class _Guard:
         return replace(done, failed=True)
 
     def _look(self) -> None:
-        """Take in what other processes wrote."""
-        if self.tools.store.shared:
+        """Take in what was written past these tools: by other processes, or as it came in from outside."""
+        if self.tools.store.shared or self.tools.behind:
             self.tools.catch_up()
 
     @property

@@ -1,4 +1,4 @@
-"""Run integration again on what was captured, with today's code, and hold the labels against it."""
+"""Run integration again on what was captured, with today's code, and hold what stands against it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyball.core.facts import (
-    AnswerGiven,
-    AnswerParked,
-    BatchReleased,
-    BatchSettled,
-    LabelSettled,
-    LabelsKnown,
-    LetterDropped,
-    LetterRequeued,
-    Recorded,
-    body_of,
-)
-from flyball.core.ids import BatchId, Instant, ItemId, Position, canonical
-from flyball.core.labels.settle import Waiting, settle
+from flyball.core.facts import AnswerGiven, LabelSettled, Recorded, body_of
+from flyball.core.ids import Instant, ItemId, Position, canonical
+from flyball.core.labels.merge import Outcome
+from flyball.core.labels.proof import Proof
 from flyball.ports import Segments, Store
+from flyball.work.contract import Read
+from flyball.work.integrate_items import Item, label_of, outcome_of
+from flyball.work.integrate_proof import prove
+from flyball.work.reconcile_past import Past
 
-KINDS = (AnswerGiven, AnswerParked, BatchReleased, BatchSettled, LabelSettled, LabelsKnown)
+#: Answers whose standing is looked up together.
+_TOGETHER = 500
+#: Older versions of Flyball did not write these down.
+_NEW = ("superseded", "fields", "contract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Reconciled:
-    """What came of it. `accounts`: what became of each answer, in numbers that add up to `captured`."""
+    """What came of it. `accounts`: how the answers stand, in numbers that add up to `captured`.
+
+    `proof`: the same over the whole history, counted in the tables.
+    """
 
     labels: int = 0
     same: int = 0
@@ -50,94 +50,76 @@ class Reconciled:
     differences: list[Difference] = field(default_factory=list)
     #: Answers that are in none of the accounts.
     lost: list[Position] = field(default_factory=list)
+    proof: Proof | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing differs and nothing is lost."""
+        return not (self.differences or self.lost) and (self.proof is None or self.proof.holds)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """The log so far, as far as integration depends on it."""
-
-    needed: dict[BatchId, int] = field(default_factory=dict)
-    closed: dict[BatchId, Instant] = field(default_factory=dict)
-    open: set[BatchId] = field(default_factory=set)
-    natural: dict[ItemId, str] = field(default_factory=dict)
-    parked: set[Position] = field(default_factory=set)
-
-
-def reconcile(store: Store, segments: Segments, classes: Sequence[str], since: Instant) -> Reconciled:
+def reconcile(
+    store: Store, segments: Segments, classes: Sequence[str], since: Instant, read: Read | None = None
+) -> Reconciled:
     """Reconcile the answers and labels of the log from a moment on; what came before is taken as it stands.
 
-    `classes`: the labels that may be given; none: any.
+    `classes`: the labels that may be given, none for any; `read` makes contracts of their files.
     """
     found = Reconciled()
-    closed = {
-        each.fact.batch: each.at
-        for each in store.log.read(kinds=[BatchSettled.kind])
-        if isinstance(each.fact, BatchSettled)
-    }
-    seen = _Seen(closed=closed)
-    answers: dict[Position, Recorded] = {}
+    past = Past.of(store.log, segments, read, classes)
     newest: dict[ItemId, Recorded] = {}
-    merged: dict[Position, Position] = {}
-    for recorded in store.log.read(kinds=[each.kind for each in KINDS]):
+    answers: list[Recorded] = []
+    for recorded in store.log.read(kinds=past.kinds):
         match recorded.fact:
-            case AnswerGiven(draft=False) if recorded.at >= since:
-                answers[recorded.seq] = recorded
+            case AnswerGiven() if recorded.at >= since:
+                answers.append(recorded)
             case LabelSettled() as fact:
-                merged.update(dict.fromkeys(fact.answers, recorded.seq))
                 newest[fact.item] = recorded
                 if recorded.at >= since:
-                    _hold(found, store, seen, classes, recorded)
+                    _hold(found, store, past, recorded)
             case _:
-                _see(seen, segments, recorded)
+                past.observe(recorded)
     _hold_items(found, store, newest, since)
-    _account(found, store, seen, classes, answers, merged)
+    _account(found, store, answers)
+    found.proof = prove(store)
     return found
 
 
-def _see(seen: _Seen, segments: Segments, recorded: Recorded) -> None:
-    match recorded.fact:
-        case BatchReleased(batch=batch, answers_needed=needed):
-            seen.needed[batch] = needed
-            seen.open.add(batch)
-        case BatchSettled(batch=batch):
-            seen.open.discard(batch)
-        case LabelsKnown(segment=segment):
-            table = segments.get(segment)
-            seen.natural.update(zip(map(ItemId, table["item"]), map(str, table["label"]), strict=True))
-        case AnswerParked(answer=answer):
-            seen.parked.add(answer)
-        case _:
-            pass
-
-
-def _hold(found: Reconciled, store: Store, seen: _Seen, classes: Sequence[str], recorded: Recorded) -> None:
+def _hold(found: Reconciled, store: Store, past: Past, recorded: Recorded) -> None:
     """Give the label of a fact again, and hold both against each other, byte for byte."""
     fact = recorded.fact
     assert isinstance(fact, LabelSettled)
     found.labels += 1
-    said = [each for each in store.items.answers(fact.item) if _counts(each, classes)]
-    if not set(fact.answers) <= {each.seq for each in said}:
+    said = store.items.answers(fact.item)
+    rests_on = {*fact.answers, *fact.superseded}
+    if not rests_on <= {each.seq for each in said}:
         found.unknowable += 1
         return
-    # What came after the newest answer that it rests on had not been read when it was settled.
-    said = [each for each in said if each.seq <= max(fact.answers)]
-    needed = seen.needed.get(fact.batch, 1) if fact.batch in seen.open and fact.batch is not None else 1
-    outcome = settle(said, needed)
-    if isinstance(outcome, Waiting) and fact.batch is not None:
-        # It was given to an item whose batch ran out of time.
-        outcome = settle(said, needed, final=seen.closed.get(fact.batch) == recorded.at)
-    if isinstance(outcome, Waiting):
+    # What came after the newest answer that it tells of had not been read when it was settled.
+    said = tuple(each for each in said if each.seq <= max(rests_on))
+    item = Item(fact.item, said, past.state_of(fact), {}, past.known(store, fact.item))
+    outcome = _again(item, past, fact, recorded.at)
+    today = label_of(item, outcome, past.rules().contract, fact.batch)
+    if today is None:
         found.differences.append(Difference(fact.item, recorded.seq, body_of(fact), None, outcome.why))
         return
-    natural = seen.natural.get(fact.item)
-    policy = fact.policy if natural is None else "natural"
-    label = outcome.label if natural is None else natural
-    today = LabelSettled(fact.item, label, outcome.answers, policy, fact.batch, outcome.agreed)
-    if canonical(body_of(today)) == canonical(body_of(fact)):
+    stands, again = body_of(fact), body_of(today)
+    if fact.contract is None:
+        again |= {name: stands[name] for name in _NEW}
+    if canonical(stands) == canonical(again):
         found.same += 1
     else:
         told = "today's code gives another label"
-        found.differences.append(Difference(fact.item, recorded.seq, body_of(fact), body_of(today), told))
+        found.differences.append(Difference(fact.item, recorded.seq, stands, again, told))
+
+
+def _again(item: Item, past: Past, fact: LabelSettled, at: Instant) -> Outcome:
+    """Merge anew; where that waits, as of a batch that ran out of time, if it did in that moment."""
+    needed = past.needed(fact.batch)
+    outcome = outcome_of(item, past.rules(), needed)
+    if outcome.label is None and fact.batch is not None and past.closed.get(fact.batch) == at:
+        outcome = outcome_of(item, past.rules(), needed, final=True)
+    return outcome
 
 
 def _hold_items(found: Reconciled, store: Store, newest: Mapping[ItemId, Recorded], since: Instant) -> None:
@@ -157,67 +139,33 @@ def _hold_items(found: Reconciled, store: Store, newest: Mapping[ItemId, Recorde
         found.differences.append(Difference(item, recorded.seq, body_of(fact), None, what))
 
 
-def _account(
-    found: Reconciled,
-    store: Store,
-    seen: _Seen,
-    classes: Sequence[str],
-    answers: Mapping[Position, Recorded],
-    merged: Mapping[Position, Position],
-) -> None:
-    """Say of each answer what became of it. Nothing is left over, or it was lost."""
+def _account(found: Reconciled, store: Store, answers: list[Recorded]) -> None:
+    """Say of each answer how it stands. Nothing is left over, or it was lost."""
     dead = {letter.fact for letter in store.jobs.letters("merge")}
-    resolved = {
-        each.fact.fact: each.fact.kind
-        for each in store.log.read(kinds=[LetterRequeued.kind, LetterDropped.kind])
-        if isinstance(each.fact, LetterRequeued | LetterDropped)
-    }
-    dead |= {fact for fact, kind in resolved.items() if kind == LetterDropped.kind}
-    newest = {(_who(answers[seq])): seq for seq in sorted(answers)}
-    waiting: list[Position] = []
-    for seq, recorded in answers.items():
-        found.captured += 1
-        if seq in merged:
-            found.accounts["merged"] += 1
-        elif seq in seen.parked and resolved.get(seq) != LetterRequeued.kind:
-            found.accounts["parked"] += 1
-        elif seq in dead:
-            found.accounts["dead"] += 1
-        elif newest[_who(recorded)] > seq:
-            found.accounts["superseded"] += 1
-        elif _waits(store, seen, classes, recorded):
-            found.accounts["pending"] += 1
-        else:
-            waiting.append(seq)
-    queue = store.jobs.waiting("merge")
-    queued = queue.ready + queue.running
-    found.accounts["pending"] += min(len(waiting), queued)
-    found.lost = waiting[: max(0, len(waiting) - queued)]
-
-
-def _waits(store: Store, seen: _Seen, classes: Sequence[str], recorded: Recorded) -> bool:
-    """Whether more answers about the item are needed before there is a label."""
-    fact = recorded.fact
-    assert isinstance(fact, AnswerGiven)
-    needed = seen.needed.get(fact.batch, 1) if fact.batch is not None and fact.batch in seen.open else 1
-    said = [each for each in store.items.answers(fact.item) if _counts(each, classes)]
-    return isinstance(settle(said, needed), Waiting)
-
-
-def _counts(recorded: Recorded, classes: Sequence[str]) -> bool:
-    fact = recorded.fact
-    return isinstance(fact, AnswerGiven) and (not classes or fact.label in classes)
-
-
-def _who(recorded: Recorded) -> tuple[str, str]:
-    fact = recorded.fact
-    assert isinstance(fact, AnswerGiven)
-    return fact.item, fact.annotator
+    left: list[Position] = []
+    for start in range(0, len(answers), _TOGETHER):
+        seqs = [each.seq for each in answers[start : start + _TOGETHER]]
+        standing = store.items.standing(seqs)
+        for seq in seqs:
+            status = standing.get(seq)
+            if seq in dead and status in (None, "pending"):
+                status = "dead"
+            if status is None:
+                left.append(seq)
+            else:
+                found.accounts[status] += 1
+    found.captured = len(answers)
+    waiting = store.jobs.causes("merge")
+    found.lost = [seq for seq in left if seq not in waiting]
+    found.accounts["pending"] += len(left) - len(found.lost)
 
 
 def told(found: Reconciled) -> Iterator[str]:
     """The equation in one line, and what is wrong with it."""
-    accounts = ("merged", "parked", "pending", "dead", "superseded")
+    accounts = ["merged", "parked", "pending", "dead", "superseded"]
+    accounts += ["erased"] if found.accounts["erased"] else []
     sum_ = " + ".join(f"{found.accounts[name]} {name}" for name in accounts)
     lost = f" + {len(found.lost)} LOST" if found.lost else ""
     yield f"captured {found.captured} = {sum_}{lost}"
+    if found.proof is not None and not found.proof.holds:
+        yield f"in all: {found.proof}"

@@ -18,15 +18,18 @@ from flyball.ports import Log
 Read = Callable[[bytes, str], Ruleset]
 _KINDS = ["rules-loaded", "decision-made", "run-began", "model-trained"]
 _BOM = "\ufeff"
+#: What is said of a file that nobody gave a reason for: of the first one, and of any other.
+FIRST, BY_HAND = "the file the loop began with", "saved by hand"
 
 
 @dataclass(slots=True)
 class Reign:
-    """One rule file for as long as it was in force. `until` None: it still is."""
+    """One rule file for as long as it was in force. `until` None: it still is. `first`: none was before."""
 
     file: RulesLoaded
     since: Instant
     seq: Position
+    first: bool = False
     until: Instant | None = None
     decisions: Counter[str] = field(default_factory=Counter)
     shadow: int = 0
@@ -42,7 +45,7 @@ def reigns(log: Log) -> list[Reign]:
             case RulesLoaded() as fact:
                 if found:
                     found[-1].until = recorded.at
-                found.append(Reign(fact, recorded.at, recorded.seq))
+                found.append(Reign(fact, recorded.at, recorded.seq, first=not found))
             case DecisionMade(rules=rules) as fact if found and rules == found[-1].file.digest:
                 found[-1].decisions[fact.verdict] += fact.live
                 found[-1].shadow += not fact.live
@@ -66,11 +69,16 @@ def told(reign: Reign, now: Instant) -> dict[str, Any]:
         "seconds": (now if reign.until is None else reign.until) - reign.since,
         "in_force": reign.until is None,
         "by": file.by,
-        "because": file.because or ("" if file.by else "saved by hand"),
+        "because": origin(file, reign.first),
         "decisions": {verdict: count for verdict, count in reign.decisions.items() if count},
         "not_applied": reign.shadow,
         "models": list(reign.models),
     }
+
+
+def origin(file: RulesLoaded, first: bool) -> str:
+    """Why a file came into force; empty where only by whom is known."""
+    return file.because or ("" if file.by else FIRST if first else BY_HAND)
 
 
 def named(files: list[RulesLoaded], digest: str) -> RulesLoaded:

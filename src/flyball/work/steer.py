@@ -22,8 +22,8 @@ from flyball.core.rules.memory import Memory
 from flyball.core.table import Feature
 from flyball.errors import BadUsage, Unreachable
 from flyball.ports import Commit, Draft
+from flyball.work import contract, promote
 from flyball.work import measure as measuring
-from flyball.work import promote
 from flyball.work.canary import NOTE as CANARY_NOTE
 from flyball.work.canary import Canary
 from flyball.work.lanes import Begun, Done
@@ -34,6 +34,8 @@ from flyball.work.transition import Transition
 
 #: The most looks that one pass takes, so that a pass stays short.
 MOST = 500
+#: How much time there is between a look and one that a bad answer brings ahead of its time.
+BREATH = 2.0
 #: How long a verdict waits while the shelf does not answer.
 JUDGE_AGAIN = 60.0
 
@@ -51,6 +53,9 @@ class Steering:
     transition: Transition
     next_look: Instant = float("-inf")
     _heard: Position = START
+    #: When the last look was for; and where the newest bad answer was when this process began.
+    _looked: Instant = float("-inf")
+    _bad_at: Position = START
     _judge_again: Instant = float("-inf")
     #: A look began and did not come to its end: the log knows whether it is written down.
     _unsure: bool = False
@@ -66,6 +71,7 @@ class Steering:
         if kept is not None:
             self.next_look = max(now, float(json.loads(kept)["next_look"]))
         self.canary.wake(now)
+        self._bad_at = self.tools.state.merging.bad_at
 
     def settled(self, now: Instant) -> None:
         """Find out whether a look that broke off is written down, before anything is built on it."""
@@ -77,11 +83,19 @@ class Steering:
         state = self.tools.state
         if self.next_look <= now:
             return Go("a look is due")
+        soon = self._soon()
+        if soon is not None and soon <= now:
+            return Go("a bad answer came")
         if measuring.due(self.tools):
             return Go("a batch has settled")
         if now >= self._judge_again and (state.challenger is not None or "rollback" in state.asks):
             return Go("a model is to be judged")
-        return Wait("until the next look", self.next_look)
+        return Wait("until the next look", min(self.next_look, self.next_look if soon is None else soon))
+
+    def _soon(self) -> Instant | None:
+        """When a look is taken ahead of its time: at once where a bad answer came, but not all the time."""
+        news = self.tools.state.merging.bad_at > max(self._bad_at, self._heard)
+        return self._looked + BREATH if news else None
 
     def undecided(self) -> bool:
         """Whether a verdict is still to come that nothing outside holds up."""
@@ -108,6 +122,10 @@ class Steering:
         looks = decided = 0
         while self.next_look <= now and looks < MOST:
             decided += self._look(self.next_look, now)
+            looks += 1
+        soon = self._soon()
+        if soon is not None and soon <= now:
+            decided += self._look(now, now)
             looks += 1
         return Done(f"{looks} looks, {decided} decisions", {"looks": looks, "decisions": decided})
 
@@ -137,7 +155,9 @@ class Steering:
         tools = self.tools
         with tools.lock:  # a command may put another file in force, before a look or after it
             self._unsure = True
+            self._looked = due
             self.rulebook.reload(now)
+            contract.reload(tools, now)
             self.transition.look(due)
             rules = self.rulebook.evaluator
             for recorded in tools.store.log.read(self._heard):

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from flyball.core.control import KnobState
 from flyball.core.facts import AlertCleared, AlertRaised, CanaryBegan, Fact, KnobTurned
 from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
 from flyball.core.knobs import Value
+from flyball.core.labels.shares import Shares
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, levels, stack
 from flyball.ports import (
@@ -33,6 +34,9 @@ from flyball.ports import (
     Store,
 )
 from flyball.settings import Settings
+
+if TYPE_CHECKING:
+    from flyball.work.contract import ContractBook
 
 #: How many segments are kept in memory.
 SEGMENTS_KEPT = 512
@@ -68,17 +72,28 @@ class Tools:
     canary: KnobState | None = None
     #: Answers that the desk gave and the log has not taken yet.
     uncaptured: list[Answer] = field(default_factory=list)
+    #: Where the contract about labels is kept; without one, `work.contract.in_force` has what is implied.
+    contracts: ContractBook | None = None
+    #: Jobs of integration that could not be given back, because nobody was there to take them.
+    owed: list[Job] = field(default_factory=list)
+    #: How the shares of classes moved from batch to batch.
+    shares: Shares = field(default_factory=Shares)
     #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.
     judging: threading.RLock = field(default_factory=threading.RLock)
     aligned: tuple[ModelVersion | None, ModelVersion | None] | None = None
     #: Runs that failed for good; the same pins are not tried again.
     given_up: set[RunId] = field(default_factory=set)
+    #: Whether the log holds what was written past these tools and is not taken in yet.
+    behind: bool = False
+    #: Has a source of the settings asked at once; over what was read before too, where that is wanted.
+    pull: Callable[[str, bool], None] | None = None
     _tables: OrderedDict[Digest, Table] = field(default_factory=OrderedDict)
     _models: dict[ModelVersion, Model] = field(default_factory=dict)
 
     def catch_up(self) -> None:
         """Take in whatever the log holds that was not seen yet."""
         with self.lock:
+            self.behind = False
             for recorded in self.store.log.read(self.state.seq):
                 self.state.evolve(recorded)
                 if isinstance(recorded.fact, KnobTurned):

@@ -43,7 +43,7 @@ def status(
     return {
         "now": now,
         "architecture": knobs.value("loop.architecture", now),
-        "running": _running(log, alive),
+        "running": running(log, alive),
         "items": state.arrived,
         "batches": {"released": state.released, "open": len(state.open), "settled": state.cycles},
         "queue": state.in_flight(),
@@ -103,9 +103,9 @@ def decisions(
     """What looks concluded and people did, promotions and rule files among them; the newest last."""
     found, in_force = [], None
     for recorded in log.read(kinds=KINDS):
+        said = told(recorded, first=in_force is None)
         if isinstance(recorded.fact, RulesLoaded):
             in_force = recorded.fact.digest
-        said = told(recorded)
         if not said or (since is not None and recorded.at < since):
             continue
         if rule is None or _concerns(said, rule):
@@ -226,7 +226,8 @@ def _row(
     }
 
 
-def _running(log: Log, alive: bool) -> dict[str, Any]:
+def running(log: Log, alive: bool) -> dict[str, Any]:
+    """Whether a process runs the loop, since when, and else why not. `alive`: a process holds its lock."""
     last: Recorded | None = None
     for recorded in log.read(kinds=["loop-started", "loop-stopped"]):
         last = recorded

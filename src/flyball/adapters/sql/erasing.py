@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from flyball.adapters.sql import bulk
+from flyball.adapters.sql.answers import stand
 from flyball.adapters.sql.tables import dead, event, event_body, event_conflict, job, label
+from flyball.core.facts import AnswerGiven
 from flyball.core.ids import ItemId, Position
+from flyball.core.project import Stood
 
 #: Free space holds what was there before until the file is written anew; the log, what was written last.
 _SQLITE = ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -27,6 +30,8 @@ def erase(connection: sa.Connection, facts: Sequence[Position], items: Sequence[
         over = sa.update(job).where(job.c.event_seq.in_(seqs))
         connection.execute(over.values(state="done", lease_until=None, lease_token=None))
         connection.execute(sa.delete(label).where(label.c.seq.in_(seqs)))
+        given = sa.select(event.c.seq).where(event.c.seq.in_(seqs), event.c.kind == AnswerGiven.kind)
+        stand(connection, Stood(dict.fromkeys(connection.scalars(given), "erased")))
     for names in bulk.chunked(items):
         connection.execute(sa.delete(label).where(label.c.item_id.in_(names)))
 

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from flyball.adapters.sql import bulk, rows
+from flyball.adapters.sql.answers import answers_to, stand, standing, standing_as
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import Number, arrival, event, event_body, item, label
 from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import Digest, ItemId, Position
-from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, asked, checked
+from flyball.core.labels.proof import Status
+from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, Stood, asked, checked
 from flyball.core.table import Column, Table
 from flyball.ports import ItemRows, ItemState
 
@@ -49,6 +51,8 @@ def _labelled() -> sa.Select[Any]:
 
 
 _POOL, _LABELLED = _pool(), _labelled()
+#: What is read of an item and of its labels, beside its name.
+_ITEM, _LABEL = ("state", "time", "row", "batch", "arrived_seq"), ("label", "source", "batch", "seq")
 
 
 class SqlItems:
@@ -91,6 +95,21 @@ class SqlItems:
         with self._database.read() as connection:
             return tuple(rows.recorded(row) for row in connection.execute(query))
 
+    def answers_to(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Recorded, ...]]:
+        """See `ports.Items`."""
+        with self._database.read() as connection:
+            return answers_to(connection, items)
+
+    def standing(self, answers: Sequence[Position]) -> Mapping[Position, Status]:
+        """See `ports.Items`."""
+        with self._database.read() as connection:
+            return standing(connection, answers)
+
+    def standing_as(self, status: Status) -> tuple[Recorded, ...]:
+        """See `ports.Items`."""
+        with self._database.read() as connection:
+            return standing_as(connection, status)
+
 
 def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
     """Take in what facts do to items; raises DuplicateItems and StaleItems where that cannot be."""
@@ -102,6 +121,8 @@ def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
                 _offer(connection, change)
             case Labelled():
                 _label(connection, change)
+            case Stood():
+                stand(connection, change)
             case _:
                 assert_never(change)
 
@@ -163,19 +184,23 @@ def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str,
 
 
 def _found(connection: sa.Connection, names: Sequence[ItemId]) -> dict[ItemId, ItemState]:
-    history = sa.select(label).where(label.c.item_id.in_(names)).order_by(label.c.seq)
-    present = {row.item_id: row for row in connection.execute(history)}
-    query = sa.select(item, arrival.c.segment).where(item.c.item_id.in_(names))
-    query = query.select_from(item.join(arrival, item.c.arrived_seq == arrival.c.seq))
-    return {row.item_id: _state(row, present.get(row.item_id)) for row in connection.execute(query)}
+    # With each capture, so by statements that are compiled once.
+    found = list(bulk.among(connection, item.c.item_id, names, *(item.c[name] for name in _ITEM)))
+    if not found:
+        return {}
+    labels = bulk.among(connection, label.c.item_id, names, *(label.c[name] for name in _LABEL))
+    present = {row.item_id: row for row in sorted(labels, key=lambda row: row.seq)}
+    came = bulk.among(connection, arrival.c.seq, list({row.arrived_seq for row in found}), arrival.c.segment)
+    segments = {row.seq: Digest(row.segment) for row in came}
+    return {row.item_id: _state(row, segments[row.arrived_seq], present.get(row.item_id)) for row in found}
 
 
-def _state(row: sa.Row[Any], now: sa.Row[Any] | None) -> ItemState:
+def _state(row: sa.Row[Any], segment: Digest, now: sa.Row[Any] | None) -> ItemState:
     return ItemState(
         item=row.item_id,
         state=row.state,
         time=row.time,
-        segment=Digest(row.segment),
+        segment=segment,
         row=row.row,
         batch=row.batch if now is None or now.batch is None else now.batch,
         label=None if now is None else now.label,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,12 +49,23 @@ class SqlJobs:
             found = {each.job: each for chunk in bulk.chunked(numbers) for each in _jobs(connection, chunk)}
         return [found[number] for number in numbers]
 
-    def fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
+    def fail(
+        self,
+        job: Job,
+        code: str,
+        detail: str,
+        now: Instant,
+        again_at: Instant | None,
+        spared: bool = False,
+    ) -> None:
         """See `ports.Jobs`."""
-        self._database.retried(lambda: self._fail(job_, code, detail, now, again_at))
+        self._database.retried(lambda: self._fail(job, code, detail, now, again_at, spared))
 
-    def _fail(self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None) -> None:
+    def _fail(
+        self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None, spared: bool
+    ) -> None:
         changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
+        changed["spared"] = job.c.spared + int(spared)
         with self._database.write() as connection:
             _refuse_lost(connection, [job_])
             first_at = connection.scalar(sa.select(job.c.first_at).where(job.c.job_id == job_.job))
@@ -76,11 +87,17 @@ class SqlJobs:
         """See `ports.Jobs`."""
         due = sa.case((job.c.run_at > job.c.asked_at, job.c.run_at), else_=job.c.asked_at)
         with self._database.read() as connection:
-            ready = sa.select(sa.func.count(), sa.func.min(due)).where(job.c.kind == kind, _READY)
-            count, oldest = connection.execute(ready).one()
-            running = sa.select(sa.func.count()).select_from(job).where(job.c.kind == kind, _RUNNING)
+            ready = sa.select(sa.func.count(), sa.func.min(due), sa.func.min(job.c.run_at))
+            count, oldest, soonest = connection.execute(ready.where(job.c.kind == kind, _READY)).one()
+            leases = sa.select(sa.func.count(), sa.func.min(job.c.lease_until)).select_from(job)
+            running, leased = connection.execute(leases.where(job.c.kind == kind, _RUNNING)).one()
             letters = sa.select(sa.func.count()).select_from(dead).where(dead.c.kind == kind)
-            return Waiting(count, connection.scalar(running) or 0, connection.scalar(letters) or 0, oldest)
+            return Waiting(count, running, connection.scalar(letters) or 0, oldest, leased, soonest)
+
+    def causes(self, kind: str) -> Set[Position]:
+        """See `ports.Jobs`."""
+        with self._database.read() as connection:
+            return {Position(seq) for seq in connection.scalars(causes(kind))}
 
     def letters(self, kind: str) -> list[Letter]:
         """See `ports.Jobs`."""
@@ -103,6 +120,13 @@ class SqlJobs:
             numbers = connection.scalars(over.with_for_update(skip_locked=True)).all()
             _each(connection, sa.update(job).values(**_FREE), numbers)
         return len(numbers)
+
+
+def causes(kind: str) -> sa.CompoundSelect[Any]:
+    """The facts that open jobs are about; each state by its own partial index."""
+    return sa.union(
+        *(sa.select(job.c.event_seq).where(job.c.kind == kind, each) for each in (_READY, _RUNNING))
+    )
 
 
 def add(connection: sa.Connection, new: Sequence[tuple[NewJob, Position]], now: Instant) -> None:
@@ -128,9 +152,12 @@ def resolve(
         found = sa.delete(dead).where(dead.c.job_id == letter.job)
         if not connection.execute(found).rowcount:
             raise not_there(letter)
-    again = sa.update(job).values(state="ready", run_at=now)
-    _each(connection, again, [letter.job for letter in requeued])
-    _each(connection, sa.update(job).values(state="done"), [letter.job for letter in dropped])
+    if requeued:
+        # What was tried before does not count against it.
+        again = sa.update(job).values(state="ready", run_at=now, spared=job.c.attempts)
+        _each(connection, again, [letter.job for letter in requeued])
+    if dropped:
+        _each(connection, sa.update(job).values(state="done"), [letter.job for letter in dropped])
 
 
 def _refuse_lost(connection: sa.Connection, held: Sequence[Job]) -> None:
@@ -140,9 +167,8 @@ def _refuse_lost(connection: sa.Connection, held: Sequence[Job]) -> None:
         # Nobody takes it over between this and the end of the transaction.
         running = running.order_by(job.c.job_id).with_for_update()
         tokens.update((number, token) for number, token in connection.execute(running))
-    for each in held:
-        if tokens.get(each.job) != each.token:
-            raise not_held(each)
+    if lost := [each for each in held if tokens.get(each.job) != each.token]:
+        raise not_held(lost)
 
 
 def due(kind: str, now: Instant, after: int, most: int) -> sa.Select[Any]:
@@ -176,13 +202,13 @@ def _each(connection: sa.Connection, change: sa.Update, numbers: Sequence[int]) 
 
 
 def _jobs(connection: sa.Connection, numbers: Sequence[int]) -> list[Job]:
-    columns = (job.c.job_id, job.c.kind, job.c.lock_key, job.c.attempts, job.c.lease_token)
+    columns = (job.c.job_id, job.c.kind, job.c.lock_key, job.c.attempts, job.c.lease_token, job.c.spared)
     query = sa.select(*columns, *rows.FACT).where(job.c.job_id.in_(numbers))
     joined = job.join(event, job.c.event_seq == event.c.seq)
     query = query.select_from(joined.join(event_body, event.c.seq == event_body.c.seq))
     return [
-        Job(number, kind, lock, rows.recorded(fact), attempt, token)
-        for number, kind, lock, attempt, token, *fact in connection.execute(query)
+        Job(number, kind, lock, rows.recorded(fact), attempt, token, spared)
+        for number, kind, lock, attempt, token, spared, *fact in connection.execute(query)
     ]
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from flyball.adapters.commits import Clash, Plan, Salt, Written, in_order, plan, written
-from flyball.adapters.sql import bulk, erasing, items, jobs, rows
+from flyball.adapters.sql import answers, bulk, erasing, items, jobs, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import Number, event, event_body, event_conflict, note
 from flyball.core.chain import Head, Link, instant, key_of
 from flyball.core.facts import BodyErased, Recorded
 from flyball.core.ids import START, Digest, Instant, ItemId, Position, canonical, digest_of
+from flyball.core.labels.proof import Accounts
 from flyball.ports import Commit, Contested, Draft, Receipt
 
 #: Facts that one reading transaction fetches.
@@ -66,6 +67,7 @@ class SqlLog:
             items.apply(connection, planned.changes)
             jobs.add(connection, planned.jobs, now)
             _keep_notes(connection, commit)
+            _keep_contested(connection, planned.contested)
         return planned.receipts
 
     def read(
@@ -118,6 +120,11 @@ class SqlLog:
             found = connection.execute(sa.select(*columns)).all()
         return iter(in_order(Contested(*row) for row in found))
 
+    def accounts(self) -> Accounts:
+        """See `ports.Evidence`."""
+        with self._database.read() as connection:
+            return answers.accounts(connection)
+
     def erase(
         self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
     ) -> Receipt:
@@ -138,15 +145,8 @@ class SqlLog:
         return self._database.alone_on(erasing.sweep)
 
     def _keep_evidence(self, contested: Sequence[Contested]) -> None:
-        table = event_conflict
         with self._database.write("log") as connection:
-            for each in contested:
-                row = _conflict_row(each)
-                there = sa.select(table.c.idem_key).where(
-                    table.c.idem_key == row["idem_key"], table.c.body_sha == row["body_sha"]
-                )
-                if connection.execute(there).first() is None:
-                    connection.execute(table.insert(), row)
+            _keep_contested(connection, contested)
 
 
 def _head(connection: sa.Connection) -> Head:
@@ -175,6 +175,17 @@ def _keep_notes(connection: sa.Connection, commit: Commit) -> None:
         changed = connection.execute(sa.update(note).where(note.c.name == name).values(value=value))
         if not changed.rowcount:
             connection.execute(note.insert(), {"name": name, "value": value})
+
+
+def _keep_contested(connection: sa.Connection, contested: Sequence[Contested]) -> None:
+    table = event_conflict
+    for each in contested:
+        row = _conflict_row(each)
+        there = sa.select(table.c.idem_key).where(
+            table.c.idem_key == row["idem_key"], table.c.body_sha == row["body_sha"]
+        )
+        if connection.execute(there).first() is None:
+            connection.execute(table.insert(), row)
 
 
 def _page(after: Position, until: Position, kinds: Sequence[str] | None, size: int) -> sa.Select[Any]:

@@ -109,13 +109,23 @@ def _engine(
             raise
         return connection
 
-    engine = sa.create_engine(url, creator=connect, pool_timeout=10)
+    # What is written is people's, and no part of what is logged.
+    engine = sa.create_engine(url, creator=connect, pool_timeout=10, hide_parameters=True)
+    sa.event.listen(engine, "handle_error", _notice_broken)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin(connection.get_execution_options().get("turn")))
 
     return engine
+
+
+def _notice_broken(context: sa.engine.ExceptionContext) -> None:
+    """A connection that broke is thrown away: the driver says it in more words than SQLAlchemy knows."""
+    held = context.connection
+    if held is not None and not (held.closed or held.invalidated):
+        driver: Any = held.connection.dbapi_connection
+        context.is_disconnect = context.is_disconnect or bool(driver is not None and driver.closed)
 
 
 def _settings(loop: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 from flyball.adapters.sql.database import Database, Kind
 from flyball.errors import Unreachable
 
+#: What opens a connection, with the arguments of `sqlite3.connect`.
+Connect = Callable[..., Any]
 #: STRICT tables.
 _OLDEST = (3, 37, 0)
 #: How long one statement waits for another process, in milliseconds.
@@ -26,8 +29,8 @@ _WRITES = (*_BOTH, ("journal_mode", "wal"), ("synchronous", 2), ("recursive_trig
 _READS = (*_BOTH, ("synchronous", 2), ("query_only", 1))
 
 
-def opened(path: Path, read_only: bool) -> Database:
-    """A file as a database."""
+def opened(path: Path, read_only: bool, connect: Connect = sqlite3.connect) -> Database:
+    """A file as a database. `connect` opens a connection as `sqlite3.connect` does."""
     kind = Kind(
         one_writer=True,
         alone=lambda connection: True,
@@ -39,17 +42,17 @@ def opened(path: Path, read_only: bool) -> Database:
         words=lambda error: str(error.orig),
         pause=lambda attempt: None,
     )
-    return Database(str(path), None if read_only else writing(path), reading(path), kind)
+    return Database(str(path), None if read_only else writing(path, connect), reading(path, connect), kind)
 
 
-def writing(path: Path) -> sa.Engine:
+def writing(path: Path, connect: Connect = sqlite3.connect) -> sa.Engine:
     """The one connection that writes, and checkpoints; threads take turns on it."""
-    return _engine(path, "rwc", _WRITES, "BEGIN IMMEDIATE", poolclass=sa.StaticPool)
+    return _engine(_opener(path, "rwc", _WRITES, connect), "BEGIN IMMEDIATE", poolclass=sa.StaticPool)
 
 
-def reading(path: Path) -> sa.Engine:
+def reading(path: Path, connect: Connect = sqlite3.connect) -> sa.Engine:
     """Connections that cannot write, checkpoint or change anything."""
-    return _engine(path, "ro", _READS, "BEGIN", poolclass=sa.QueuePool)
+    return _engine(_opener(path, "ro", _READS, connect), "BEGIN", poolclass=sa.QueuePool)
 
 
 def may_be_one(path: Path) -> bool:
@@ -65,16 +68,10 @@ def fatal(error: sa.exc.DBAPIError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == _IOERR
 
 
-def _engine(
-    path: Path,
-    mode: str,
-    settings: tuple[tuple[str, int | str], ...],
-    begin: str,
-    poolclass: type[sa.Pool],
-) -> sa.Engine:
+def _engine(opener: Callable[[], Any], begin: str, poolclass: type[sa.Pool]) -> sa.Engine:
     if sqlite3.sqlite_version_info < _OLDEST:
         raise Unreachable(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or later is needed.")
-    engine = sa.create_engine("sqlite://", creator=_opener(path, mode, settings), poolclass=poolclass)
+    engine = sa.create_engine("sqlite://", creator=opener, poolclass=poolclass, hide_parameters=True)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -84,10 +81,13 @@ def _engine(
 
 
 def _opener(
-    path: Path, mode: str, settings: tuple[tuple[str, int | str], ...]
-) -> Callable[[], sqlite3.Connection]:
-    def opened() -> sqlite3.Connection:
-        connection = sqlite3.connect(
+    path: Path,
+    mode: str,
+    settings: tuple[tuple[str, int | str], ...],
+    connect: Connect = sqlite3.connect,
+) -> Callable[[], Any]:
+    def opened() -> Any:
+        connection = connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
             uri=True,
             timeout=_PATIENCE / 1000,

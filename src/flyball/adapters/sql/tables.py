@@ -80,6 +80,7 @@ job = _table(
     sa.Column("first_at", Real),
     sa.Column("lease_until", Real),
     sa.Column("lease_token", sa.Text),
+    sa.Column("spared", Number, nullable=False, server_default="0"),
     sa.CheckConstraint("state IN ('ready', 'running', 'done', 'dead')", name="job_state"),
     sa.Index("job_ready", "kind", "job_id", **_where("state = 'ready'")),
     sa.Index("job_running", "lock_key", unique=True, **_where("state = 'running'")),
@@ -97,6 +98,17 @@ dead = _table(
     sa.Column("first_at", Real, nullable=False),
     sa.Column("last_at", Real, nullable=False),
     sa.Index("dead_of_kind", "kind"),
+)
+
+#: How answers stand that were looked at. The index counts them, and lists those of one status in order.
+answer = _table(
+    "answer",
+    sa.Column("seq", Number, sa.ForeignKey("event.seq"), primary_key=True, autoincrement=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.CheckConstraint(
+        "status IN ('merged', 'superseded', 'pending', 'parked', 'dead', 'erased')", name="answer_status"
+    ),
+    sa.Index("answer_standing", "status", "seq"),
 )
 
 #: Which segment came with an arrival; its time is that of its event.

@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from flyball.core.facts.contracts import (
+    ClassAllowed,
+    ClassBlocked,
+    ContractLoaded,
+    ContractRefused,
+    DefinitionsApproved,
+)
 from flyball.core.facts.evidence import BodyErased, LetterDropped, LetterRequeued
 from flyball.core.facts.models import (
     ChallengerKept,
@@ -17,11 +24,13 @@ from flyball.core.facts.models import (
     RunEnded,
     RunFailed,
 )
+from flyball.core.facts.outside import DeliveryUnread, WordsDeleted
 from flyball.core.facts.people import (
     AnswerGiven,
     AnswerParked,
     BatchReleased,
     BatchSettled,
+    CaptureMeasured,
     LabelSettled,
     TeamMeasured,
 )
@@ -68,8 +77,15 @@ __all__ = [
     "BodyErased",
     "CanaryBegan",
     "CanaryEnded",
+    "CaptureMeasured",
     "ChallengerKept",
+    "ClassAllowed",
+    "ClassBlocked",
+    "ContractLoaded",
+    "ContractRefused",
     "DecisionMade",
+    "DefinitionsApproved",
+    "DeliveryUnread",
     "DriftMeasured",
     "Fact",
     "ItemsArrived",
@@ -97,6 +113,7 @@ __all__ = [
     "TeamMeasured",
     "TransitionBegan",
     "TransitionEnded",
+    "WordsDeleted",
     "Work",
     "body_of",
     "fact_of",
@@ -104,6 +121,8 @@ __all__ = [
 
 Fact = (
     LoopStarted
+    | DeliveryUnread
+    | WordsDeleted
     | LoopStopped
     | ItemsArrived
     | ItemsRefused
@@ -115,6 +134,7 @@ Fact = (
     | LabelSettled
     | BatchSettled
     | TeamMeasured
+    | CaptureMeasured
     | RunBegan
     | RunEnded
     | RunFailed
@@ -140,6 +160,11 @@ Fact = (
     | BodyErased
     | LetterRequeued
     | LetterDropped
+    | ContractLoaded
+    | ContractRefused
+    | DefinitionsApproved
+    | ClassBlocked
+    | ClassAllowed
 )
 
 
@@ -168,7 +193,10 @@ def body_of(fact: Fact) -> dict[str, Any]:
     >>> body_of(AlertCleared(key="rules"))
     {'key': 'rules'}
     """
-    return {name: _plain(getattr(fact, name)) for name in _NAMES[type(fact)]}
+    return {
+        name: value if isinstance(value := getattr(fact, name), _SCALAR) else _plain(value)
+        for name in _NAMES[type(fact)]
+    }
 
 
 def fact_of(kind: str, body: Mapping[str, Any]) -> Fact:

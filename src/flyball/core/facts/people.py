@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flyball.core.ids import (
     AnnotatorId,
@@ -45,7 +45,14 @@ class BatchReleased:
 
 @dataclass(frozen=True, slots=True)
 class AnswerGiven:
-    """What one annotator said about one item. `seconds`: how long they took, by their own account."""
+    """What one annotator said about one item. `seconds`: how long they took, by their own account.
+
+    `fields`: what they said beside the label. `definitions`: the digest of the label definitions that
+    they had before them; None where their tool does not say. `part`: (envelope, number from 1, of how
+    many), where only all parts together are an answer. `withdrawn`: they took back what they had said.
+    `revision`: the tool's own count or time of this word, above all others in the order of one
+    annotator's words about one item. `shown`: segment and row of the item as it was then.
+    """
 
     kind: ClassVar[str] = "answer-given"
     item: ItemId
@@ -56,20 +63,36 @@ class AnswerGiven:
     seconds: Seconds | None = None
     draft: bool = False
     model: ModelVersion | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    definitions: Digest | None = None
+    part: tuple[str, int, int] | None = None
+    withdrawn: bool = False
+    revision: float | None = None
+    shown: tuple[Digest, int] | None = None
+    #: The rule file under which the item was asked for.
+    rules: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerParked:
-    """An answer that cannot be merged as it stands: an unknown item or label. Nothing is lost."""
+    """An answer that cannot be merged as it stands: an unknown item or label. Nothing is lost.
+
+    `code` is a word for the kind of reason, the same in every language and version.
+    """
 
     kind: ClassVar[str] = "answer-parked"
     answer: Position
     reason: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSettled:
-    """Answers were settled into a label by a policy. A later one for the same item replaces it."""
+    """Answers were settled into a label by a policy. A later one for the same item replaces it.
+
+    `superseded`: answers about the item that do not count, because their annotator said something else
+    later. `contract`: the digest of the contract's definitions under which it was settled.
+    """
 
     kind: ClassVar[str] = "label-settled"
     item: ItemId
@@ -78,6 +101,9 @@ class LabelSettled:
     policy: str
     batch: BatchId | None
     agreed: float
+    superseded: tuple[Position, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    contract: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +126,14 @@ class TeamMeasured:
     active: int
     idle: int
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureMeasured:
+    """How long annotators' tools waited for their receipts, over the calls since the last such fact."""
+
+    kind: ClassVar[str] = "capture-measured"
+    calls: int
+    p50: Seconds
+    p99: Seconds
+    longest: Seconds

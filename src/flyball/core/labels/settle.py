@@ -1,66 +1,85 @@
-"""How the answers about one item become its label."""
+"""How the votes of several annotators become one label."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from flyball.core.facts import AnswerGiven, Recorded
-from flyball.core.ids import AnnotatorId, Position
+from flyball.core.labels.contract import Policy
 
-Policy = Literal["majority"]
+#: Why there is no label: too few votes, as many for one as for another, all of them count for nothing.
+Undecided = Literal["few", "tie"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one annotator says in the end. `rank` 0 is the most senior."""
+
+    annotator: str
+    label: str
+    weight: float = 1.0
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A label, the share of the answers that agree with it, and all answers that counted, in order."""
+    """A label, the share of the votes (of their weight, under "weighted") that agree with it, and whose
+    vote stands for it: the newest, or the most senior, of those that agree."""
 
     label: str
     agreed: float
-    answers: tuple[Position, ...]
+    voice: Vote
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """No label yet, and why."""
 
+    kind: Undecided
     why: str
 
 
 def settle(
-    answers: Sequence[Recorded], needed: int, policy: Policy = "majority", final: bool = False
+    votes: Sequence[Vote], needed: int, policy: Policy = "majority", final: bool = False
 ) -> Settled | Waiting:
-    """Settle an item's answers; their place in the log is their order, whatever order they are given in.
+    """Settle one vote of each annotator, the oldest first.
 
-    An annotator's later answer replaces their earlier one. Drafts, and facts that are no answers, do not
-    count. "majority": once `needed` annotators have answered, the label with the most answers; a tie
-    waits for one more. `final`: no more answers will come (the batch ran out of time), so as few as one
-    settle, and in a tie the label with the newest answer wins.
+    Once `needed` annotators have voted: "majority" takes the label with the most votes, "weighted" that
+    with the most weight, "newest" that of the newest vote, "senior" that of the most senior annotator,
+    and of several of one rank that of the newest. Where two labels are equal, one more vote is awaited.
+    `final`: no more votes will come, so as few as one settle, and in a tie the newest vote decides.
     """
-    said = _last_words(answers)
-    if not said:
-        return Waiting("no answer yet")
-    if len(said) < needed and not final:
-        return Waiting(f"{len(said)} of {needed} answers")
+    if not votes or (len(votes) < needed and not final):
+        return Waiting("few", f"{len(votes)} of {needed} answers" if votes else "no answer yet")
     match policy:
         case "majority":
-            votes = Counter(label for _, label in said)
+            return _most(votes, {vote.annotator: 1.0 for vote in votes}, final)
+        case "weighted":
+            return _most(votes, {vote.annotator: vote.weight for vote in votes}, final)
+        case "newest":
+            return _of(votes, votes[-1])
+        case "senior":
+            best = min(vote.rank for vote in votes)
+            return _of(votes, next(vote for vote in reversed(votes) if vote.rank == best))
         case _:
             assert_never(policy)
-    most = max(votes.values())
-    tied = {label for label, count in votes.items() if count == most}
+
+
+def _most(votes: Sequence[Vote], weights: dict[str, float], final: bool) -> Settled | Waiting:
+    counts: dict[str, float] = {}
+    # In order of names, so that sums of weights are the same whatever the order of the votes.
+    for vote in sorted(votes, key=lambda vote: vote.annotator):
+        counts[vote.label] = counts.get(vote.label, 0.0) + weights[vote.annotator]
+    most, total = max(counts.values()), sum(counts[label] for label in sorted(counts))
+    tied = {label for label, count in counts.items() if count == most}
     if len(tied) > 1 and not final:
-        return Waiting(f"a tie: {most} each for {' and '.join(sorted(tied))}; one more answer is needed")
-    label = next(label for _, label in reversed(said) if label in tied)
-    return Settled(label, most / len(said), tuple(seq for seq, _ in said))
+        each = f"{most:g} each for {' and '.join(sorted(tied))}"
+        return Waiting("tie", f"a tie: {each}; one more answer is needed")
+    voice = next(vote for vote in reversed(votes) if vote.label in tied)
+    return Settled(voice.label, most / total if total else 0.0, voice)
 
 
-def _last_words(answers: Sequence[Recorded]) -> list[tuple[Position, str]]:
-    """The last answer of each annotator, in the order of the log."""
-    last: dict[AnnotatorId, tuple[Position, str]] = {}
-    for recorded in sorted(answers, key=lambda each: each.seq):
-        if isinstance(recorded.fact, AnswerGiven) and not recorded.fact.draft:
-            last[recorded.fact.annotator] = (recorded.seq, recorded.fact.label)
-    return sorted(last.values())
+def _of(votes: Sequence[Vote], voice: Vote) -> Settled:
+    alike = sum(vote.label == voice.label for vote in votes)
+    return Settled(voice.label, alike / len(votes), voice)

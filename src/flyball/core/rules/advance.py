@@ -31,9 +31,12 @@ class Row:
     """One rule with the names of its conditions for the whole loop, and the knobs that it may write."""
 
     rule: Rule
+    id: str
+    each: bool
+    live: bool
     when: str
     until: str
-    writes: tuple[str, ...]
+    writes: frozenset[str]
 
 
 def rows_of(rules: Ruleset) -> tuple[Row, ...]:
@@ -41,9 +44,12 @@ def rows_of(rules: Ruleset) -> tuple[Row, ...]:
     return tuple(
         Row(
             rule,
+            rule.id,
+            rule.foreach is not None,
+            rule.mode == "live",
             condition_key(rule.id, "when"),
             condition_key(rule.id, "until"),
-            (*(act.knob for act in rule.then if isinstance(act, Turn)), *rule.hold),
+            frozenset([*(act.knob for act in rule.then if isinstance(act, Turn)), *rule.hold]),
         )
         for rule in rules.rules
     )
@@ -63,34 +69,47 @@ def advance(
     paused, instances = _paused(knobs, moment), memory.instances
     cases: list[Case] = []
     waiting: dict[str, Instance] = {}
-    heard: list[tuple[Row, str | None]] = []
     mute: list[tuple[Row, str | None]] = []
     for row in rows:
+        if truths.get(row.when) is False and row.id not in instances and not row.each:
+            continue  # what most rules do in most looks: nothing
         rule = row.rule
-        if rule.foreach is None and not paused and truths.get(row.when) is False and rule.id not in instances:
-            # What most rules do in most looks: nothing, whatever the rest of them says.
-            if row.writes:
-                heard.append((row, None))
-            continue
-        for about in (None,) if rule.foreach is None else _annotators(rule, memory, snapshot, moment):
-            key = instance_key(rule, about)
-            was = instances.get(key, IDLE)
+        for about in _annotators(rule, memory, snapshot, moment) if row.each else _NOBODY:
+            was = instances.get(instance_key(rule, about), IDLE)
             if paused and (rule.id in paused or None in paused):
                 stands, event = stopped(was)
             else:
-                when = truths.get(row.when if about is None else f"{row.when}@{about}")
-                until = truths.get(row.until if about is None else f"{row.until}@{about}")
+                when, until = _truths(row, truths, about)
                 stands, event = step(rule, was, when, until, moment, memory.last)
-                if row.writes and rule.mode == "live":
-                    (mute if decisive(rule, was, when, until) is None else heard).append((row, about))
+                if row.live and row.writes and decisive(rule, was, when, until) is None:
+                    mute.append((row, about))
             if event or stands.state == "active":
-                acts = live and rule.mode == "live"
-                cases.append(Case(rule, about, len(cases), acts, was, stands, event))
-            elif stands != IDLE:
-                waiting[key] = stands
-    silent = _silent(mute, heard, rules, knobs) if mute else set()
+                cases.append(Case(rule, about, len(cases), live and row.live, was, stands, event))
+            elif stands is not IDLE and stands != IDLE:
+                waiting[instance_key(rule, about)] = stands
+    silent = _with_safe_value(mute, rules, knobs) if mute else set()
+    if silent:
+        names = {target.knob for target in silent}
+        for row in rows:
+            if row.live and not names.isdisjoint(row.writes) and not (row.id in paused or None in paused):
+                for about in _annotators(row.rule, memory, snapshot, moment) if row.each else _NOBODY:
+                    was = instances.get(instance_key(row.rule, about), IDLE)
+                    if decisive(row.rule, was, *_truths(row, truths, about)) is not None:
+                        silent -= {target_of(name, about, knobs) for name in row.writes}
     since = {target: memory.silent.get(target, moment) for target in sorted(silent, key=str)}
     return Advanced(tuple(cases), waiting, since)
+
+
+_NOBODY: tuple[str | None, ...] = (None,)
+
+
+def _truths(
+    row: Row, truths: Mapping[str, bool | None], about: str | None
+) -> tuple[bool | None, bool | None]:
+    """What a rule's `when` and `until` are now."""
+    if about is None:
+        return truths.get(row.when), truths.get(row.until)
+    return truths.get(f"{row.when}@{about}"), truths.get(f"{row.until}@{about}")
 
 
 def _paused(knobs: KnobState, moment: Moment) -> set[str | None]:
@@ -113,22 +132,11 @@ def _annotators(rule: Rule, memory: Memory, snapshot: Snapshot, moment: Moment) 
     return sorted({*snapshot.each, *gone})
 
 
-def _silent(
-    mute: Iterable[tuple[Row, str | None]],
-    heard: Iterable[tuple[Row, str | None]],
-    rules: Ruleset,
-    knobs: KnobState,
-) -> set[Target]:
-    """The knobs with a safe value that mute rules may write, and of the others none."""
-    silent = {
+def _with_safe_value(mute: Iterable[tuple[Row, str | None]], rules: Ruleset, knobs: KnobState) -> set[Target]:
+    """The knobs with a safe value that mute rules may write."""
+    return {
         target_of(name, about, knobs)
         for row, about in mute
         for name in row.writes
         if safe_value(knobs, rules.bounds.get(name), name) is not None
     }
-    if silent:
-        names = {target.knob for target in silent}
-        for row, about in heard:
-            if row.rule.mode == "live" and not names.isdisjoint(row.writes):
-                silent -= {target_of(name, about, knobs) for name in row.writes}
-    return silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 #: Nothing of the file could be read.
-UNREADABLE = ("R000", "R001", "R002", "R003", "R004", "R005", "R006", "R007", "R008")
+UNREADABLE = ("R000", "R001", "R002", "R003", "R004", "R005", "R006", "R007", "R008", "R011")
 
 CODES: Mapping[str, str] = {
     "R000": "The file cannot be opened: it is not there, or may not be read.",
@@ -19,6 +19,7 @@ CODES: Mapping[str, str] = {
     "R008": "The file holds more than 1,000 rules, or more than 1,000 rules could need.",
     "R009": "There are more mistakes than are shown. Correct those shown and check again.",
     "R010": "A key stands twice in one mapping, and only one of the two can count.",
+    "R011": "The file holds scenarios, not rules. `flyball rules test FILE` checks and plays them.",
     "R101": "A name is no signal, knob or named condition. `flyball rules signals` lists the signals.",
     "R102": "There is no knob of this name. `flyball rules knobs` lists them.",
     "R103": "There is no action of this name; an action is asked for with `do`.",

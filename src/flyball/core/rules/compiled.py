@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import assert_never
 
 from flyball.core.rules.conditions import Side, annotators_in, side_key
@@ -21,14 +21,17 @@ from flyball.core.rules.model import (
     Named,
     Not,
     Number,
+    Rule,
     Ruleset,
     Word,
     condition_key,
 )
 
 _Known = dict[str, bool | None]
-#: What a condition is, given the readings, the named conditions and the end of a key ("@annotator").
-_Test = Callable[[Mapping[str, Side], _Known, str], bool | None]
+#: What a condition is, given the readings and the named conditions.
+_Test = Callable[[Mapping[str, Side], _Known], bool | None]
+#: The keys of some conditions with their tests.
+_Tests = list[tuple[str, _Test]]
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -38,65 +41,72 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+#: For so many annotators tests are kept; where there are more, those of the oldest are made again.
+_MOST_KEPT = 1000
 
 
 class CompiledEngine:
-    """Answers conditions by functions that are made when a file is first asked about."""
+    """Answers conditions by functions that are made when a file, or an annotator, is first asked about."""
 
     def __init__(self) -> None:
         self._rules: Ruleset | None = None
-        self._named: list[tuple[str, _Test]] = []
-        self._loop: list[tuple[str, _Test]] = []
-        self._each: list[tuple[str, _Test]] = []
+        self._loop: _Tests = []
+        self._has_each = False
+        self._each: dict[str, _Tests] = {}
 
     def truths(self, rules: Ruleset, readings: Mapping[str, Side]) -> dict[str, bool | None]:
         """For each condition by its key whether it holds; None is unknown."""
         if rules is not self._rules:
             self._compile(rules)
         found: _Known = {}
-        for name, test in self._named:
-            found[name] = test(readings, found, "")
         for key, test in self._loop:
-            found[key] = test(readings, found, "")
-        for about in annotators_in(readings) if self._each else ():
-            at = f"@{about}"
-            for key, test in self._each:
-                found[key + at] = test(readings, found, at)
+            found[key] = test(readings, found)
+        for about in annotators_in(readings) if self._has_each else ():
+            for key, test in self._each.get(about) or self._made(rules, about):
+                found[key] = test(readings, found)
         return found
 
-    def close(self) -> None:
-        """There is nothing to free."""
-
     def _compile(self, rules: Ruleset) -> None:
-        self._rules = rules
-        self._named = [(name, _test(condition)) for name, condition in rules.conditions.items()]
-        self._loop, self._each = [], []
-        for rule in rules.rules:
-            of = self._loop if rule.foreach is None else self._each
-            of.append((condition_key(rule.id, "when"), _test(rule.when)))
-            if rule.until is not None:
-                of.append((condition_key(rule.id, "until"), _test(rule.until)))
+        self._rules, self._each = rules, {}
+        named = [(name, _test(condition, None)) for name, condition in rules.conditions.items()]
+        own = [test for rule in rules.rules if rule.foreach is None for test in _tests(rule, None)]
+        self._loop = [*named, *own]
+        self._has_each = any(rule.foreach for rule in rules.rules)
+
+    def _made(self, rules: Ruleset, about: str) -> _Tests:
+        """The tests of all rules with `foreach` for one annotator."""
+        if len(self._each) >= _MOST_KEPT:
+            del self._each[next(iter(self._each))]
+        own = [test for rule in rules.rules if rule.foreach is not None for test in _tests(rule, about)]
+        self._each[about] = own
+        return own
 
 
-def _test(condition: Condition) -> _Test:
+def _tests(rule: Rule, about: str | None) -> Iterator[tuple[str, _Test]]:
+    yield condition_key(rule.id, "when", about), _test(rule.when, about)
+    if rule.until is not None:
+        yield condition_key(rule.id, "until", about), _test(rule.until, about)
+
+
+def _test(condition: Condition, about: str | None) -> _Test:
     match condition:
         case Compare():
-            return _compare(condition)
+            return _compare(condition, about)
         case Not(of=inner):
-            return _opposite(_test(inner))
+            return _opposite(_test(inner, about))
         case AllOf(of=parts):
-            return _joined(map(_test, parts), settles=False)
+            return _joined((_test(part, about) for part in parts), settles=False)
         case AnyOf(of=parts):
-            return _joined(map(_test, parts), settles=True)
+            return _joined((_test(part, about) for part in parts), settles=True)
         case Named(name=name):
-            return lambda readings, known, at: known[name]
+            return lambda readings, known: known[name]
         case _:
             assert_never(condition)
 
 
 def _opposite(test: _Test) -> _Test:
-    def answer(readings: Mapping[str, Side], known: _Known, at: str) -> bool | None:
-        value = test(readings, known, at)
+    def answer(readings: Mapping[str, Side], known: _Known) -> bool | None:
+        value = test(readings, known)
         return None if value is None else not value
 
     return answer
@@ -106,10 +116,10 @@ def _joined(tests: Iterable[_Test], *, settles: bool) -> _Test:
     """Kleene's and (settled by the first that does not hold) or or (by the first that does)."""
     parts = tuple(tests)
 
-    def answer(readings: Mapping[str, Side], known: _Known, at: str) -> bool | None:
+    def answer(readings: Mapping[str, Side], known: _Known) -> bool | None:
         found: bool | None = not settles
         for part in parts:
-            value = part(readings, known, at)
+            value = part(readings, known)
             if value is settles:
                 return settles
             if value is None:
@@ -119,25 +129,26 @@ def _joined(tests: Iterable[_Test], *, settles: bool) -> _Test:
     return answer
 
 
-def _compare(condition: Compare) -> _Test:
+def _compare(condition: Compare, about: str | None) -> _Test:
     holds, same = _COMPARE[condition.operator], condition.operator in ("==", "!=")
-    left, right = _key(condition.left), _key(condition.right)
-    if isinstance(right, float) and isinstance(left, str):
+    if isinstance(condition.right, Number) and not isinstance(condition.left, Number | Word):
         # What most comparisons are: a reading and a number.
-        number, isfinite = right, math.isfinite
+        key, number, end = side_key(condition.left, about), float(condition.right.value), math.inf
 
-        def quick(readings: Mapping[str, Side], known: _Known, at: str) -> bool | None:
-            value = readings.get(left + at if at else left)
-            if value is None or isinstance(value, str) or not isfinite(value):
+        def quick(readings: Mapping[str, Side], known: _Known) -> bool | None:
+            value = readings.get(key)
+            if type(value) is float and -end < value < end:
+                return holds(value, number)
+            if value is None or isinstance(value, str) or not -end < value < end:
                 return None
             return holds(value, number)
 
         return quick
 
-    first, second = _reader(condition.left), _reader(condition.right)
+    first, second = _reader(condition.left, about), _reader(condition.right, about)
 
-    def answer(readings: Mapping[str, Side], known: _Known, at: str) -> bool | None:
-        a, b = first(readings, at), second(readings, at)
+    def answer(readings: Mapping[str, Side], known: _Known) -> bool | None:
+        a, b = first(readings), second(readings)
         if isinstance(a, float) and isinstance(b, float):
             return holds(a, b)
         if isinstance(a, str) and isinstance(b, str) and same:
@@ -147,20 +158,14 @@ def _compare(condition: Compare) -> _Test:
     return answer
 
 
-def _key(side: Expression) -> str | float | None:
-    if isinstance(side, Number):
-        return float(side.value)
-    return None if isinstance(side, Word) else side_key(side)
-
-
-def _reader(side: Expression) -> Callable[[Mapping[str, Side], str], Side]:
+def _reader(side: Expression, about: str | None) -> Callable[[Mapping[str, Side]], Side]:
     if isinstance(side, Number | Word):
         literal = side.value if isinstance(side, Word) else float(side.value)
-        return lambda readings, at: literal
-    key = side_key(side)
+        return lambda readings: literal
+    key = side_key(side, about)
 
-    def read(readings: Mapping[str, Side], at: str) -> Side:
-        value = readings.get(key + at if at else key)
+    def read(readings: Mapping[str, Side]) -> Side:
+        value = readings.get(key)
         if isinstance(value, int | float):
             return float(value) if math.isfinite(value) else None
         return value

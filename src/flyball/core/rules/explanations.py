@@ -85,6 +85,7 @@ EXAMPLES: Mapping[str, Example] = {
     "R008": _told("a list of 1,001 rules", "two loops with a file each, or `foreach: annotator`"),
     "R009": _told("more than 100 mistakes", "correct those that are shown, and check again"),
     "R010": _file("every: 30s\nevery: 1m", "every: 1m"),
+    "R011": _told("a file with `scenarios`", "play it with `flyball rules test FILE`"),
     "R101": Example("when: queue.dept > 200", "when: queue.depth > 200"),
     "R102": Example("then: {scale: batch.sise, by: 1.5}", "then: {scale: batch.size, by: 1.5}"),
     "R103": Example("then: {do: retrian}", "then: {do: retrain}"),

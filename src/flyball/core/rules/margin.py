@@ -12,6 +12,9 @@ from flyball.core.rules.model import Arithmetic, Call, Compare, Expression, Knob
 from flyball.core.rules.reason import shown
 from flyball.core.signal import Signal
 
+#: What floats lose of a number, at the most.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Margin:
@@ -79,6 +82,22 @@ def said(value: Side, unit: str) -> str:
     if unit == "cycles" and isinstance(value, float):
         return f"{shown(value)} cycle{'' if value == 1 else 's'}"
     return shown(value, unit)
+
+
+def apart(left: Side, right: Side, unit: str) -> str:
+    """By how much the left side lies above or below the right one; empty where both are not numbers.
+
+    >>> apart(250.0, 200.0, "count"), apart(0.5, 1.0, "share"), apart(0.1 + 0.2, 0.3, "")
+    ('50 above', '50% below', 'there but for rounding')
+    """
+    if not isinstance(left, float) or not isinstance(right, float) or unit == "flag":
+        return ""
+    by = abs(left - right)
+    if by == 0.0:
+        return "exactly there"
+    if by <= _ROUNDING * max(abs(left), abs(right)):
+        return "there but for rounding"
+    return f"{said(by, unit)} {'above' if left > right else 'below'}"
 
 
 def told(expression: Expression, unit: str) -> str:

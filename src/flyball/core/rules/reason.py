@@ -74,8 +74,8 @@ def render_because(
 def shown(value: float | str | None, unit: str = "") -> str:
     """A value as a person reads it.
 
-    >>> shown(0.125, "share"), shown(5400.0, "seconds"), shown(12345.0), shown(None)
-    ('12.5%', '1h 30m', '12,345', 'no data')
+    >>> shown(0.125, "share"), shown(5400.0, "seconds"), shown(12345.6), shown(None)
+    ('12.5%', '1h 30m', '12,346', 'no data')
     """
     if value is None:
         return "no data"
@@ -89,7 +89,17 @@ def shown(value: float | str | None, unit: str = "") -> str:
         case "flag":
             return "yes" if value else "no"
         case _:
-            return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
+            whole = value.is_integer() or 1000 <= abs(value) < 1e15
+            return f"{value:,.0f}" if whole else f"{value:.4g}"
+
+
+def moved(by: float, unit: str = "") -> str:
+    """A difference as a person reads it, with its sign.
+
+    >>> moved(-5400.0, "seconds"), moved(0.125, "share"), moved(0.0)
+    ('-1h 30m', '+12.5%', '0')
+    """
+    return f"{'+' if by > 0 else ''}{shown(by, unit)}"
 
 
 def _lasting(seconds: Seconds) -> str:

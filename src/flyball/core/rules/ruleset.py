@@ -46,6 +46,10 @@ def read_ruleset(
     if not isinstance(document.root, Pairs):
         tell.tell(document.root, "R202", "a rule file is a mapping with `version`, `every` and `rules`")
         raise BadFile(tell.errors())
+    if scenarios := _scenarios(document.root):
+        message = f"a scenario file, not a rule file: `flyball rules test {document.name}` plays it"
+        tell.tell(scenarios, "R011", message)
+        raise BadFile(tell.errors())
     section = Section(document.root, tell)
     section.only(_KEYS, "a rule file")
     _check_version(section, tell)
@@ -67,6 +71,12 @@ def read_ruleset(
     ruleset = Ruleset(document.digest, document.name, document.text, every or 0.0, rules, conditions, bounds)
     unwise(ruleset, placed, catalogue, tell)
     return ruleset, tell.warnings()
+
+
+def _scenarios(root: Pairs) -> Scalar | None:
+    """The key by which a file is known as one of scenarios; None in a rule file with a stray key."""
+    keys = {key.text: key for key, _ in root.entries}
+    return None if "version" in keys else keys.get("scenarios")
 
 
 def _too_long(root: Pairs, section: Section, tell: Complaints) -> bool:

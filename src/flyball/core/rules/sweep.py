@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -25,14 +25,13 @@ from flyball.core.rules.model import (
     Span,
 )
 from flyball.core.rules.replay_model import Tally
+from flyball.core.rules.steps import evenly, grain, usual_numbers, usual_times
 from flyball.core.rules.tree import comparisons_in, written
 from flyball.core.rules.why import Catalogues
 from flyball.core.rules.why_words import lasting
 from flyball.core.rules.words import near
 from flyball.errors import BadUsage
 
-#: How many values are tried where nobody says.
-STEPS = 10
 MOST_STEPS = 200
 
 _FORM = re.compile(r"(?P<what>[^=]+)=(?P<low>[^/]+?)\.\.(?P<high>[^/]+?)(?:/(?P<steps>\d+))?")
@@ -75,8 +74,8 @@ def read_sweep(text: str, rules: Ruleset, catalogues: Catalogues) -> Sweep:
     if form is None:
         raise BadUsage(f"`{text}` is no sweep; {_HOW}")
     rule, what = _named(form["what"], rules)
-    steps = int(form["steps"] or STEPS)
-    if not 2 <= steps <= MOST_STEPS:
+    steps = int(form["steps"]) if form["steps"] else None
+    if steps is not None and not 2 <= steps <= MOST_STEPS:
         raise BadUsage(f"a sweep has 2 to {MOST_STEPS} steps, not {steps}")
     if what in _SPANS:
         return _spans(rule, what, (form["low"], form["high"]), steps, rules)
@@ -117,14 +116,21 @@ def _named(what: str, rules: Ruleset) -> tuple[Rule, str]:
     return rule, rest
 
 
-def _spans(rule: Rule, what: str, ends: tuple[str, str], steps: int, rules: Ruleset) -> Sweep:
+def _spans(rule: Rule, what: str, ends: tuple[str, str], steps: int | None, rules: Ruleset) -> Sweep:
     low, high = (_span(end) for end in ends)
     if low.unit != high.unit:
         raise BadUsage(f"`{ends[0]}..{ends[1]}`: both ends are times, looks or cycles")
-    whole = 1.0 if low.unit != "seconds" else _grain((high.amount - low.amount) / (steps - 1), rules.every)
+    _check_rising(low.amount, high.amount, lasting(low), lasting(high))
+    if steps is None:
+        amounts = _usual(low.amount, high.amount, low.unit, rules.every, counted=low.unit != "seconds")
+    else:
+        step = (high.amount - low.amount) / (steps - 1)
+        amounts = evenly(
+            low.amount, high.amount, steps, 1.0 if low.unit != "seconds" else grain(step, rules.every)
+        )
     field = "for_" if what == "for" else what
     found = []
-    for number, amount in enumerate(_spread(low.amount, high.amount, steps, whole)):
+    for number, amount in enumerate(amounts):
         span = Span(amount, low.unit)
         changed: dict[str, Any] = {field: span if amount else None}
         other = replace(rule, id=RuleId(f"{rule.id}#{number}"), **changed)
@@ -134,7 +140,7 @@ def _spans(rule: Rule, what: str, ends: tuple[str, str], steps: int, rules: Rule
 
 
 def _thresholds(
-    rule: Rule, what: str, ends: tuple[str, str], steps: int, rules: Ruleset, catalogues: Catalogues
+    rule: Rule, what: str, ends: tuple[str, str], steps: int | None, rules: Ruleset, catalogues: Catalogues
 ) -> Sweep:
     part, dot, rest = what.partition(".")
     field: Literal["when", "until"] = "until" if dot and part == "until" else "when"
@@ -147,9 +153,15 @@ def _thresholds(
         raise BadUsage(_which(rule, field, signal, literal, meant, catalogues))
     unit = unit_of_comparison(meant[0], catalogues.signals, catalogues.knobs)
     low, high = (_number(end, unit) for end in ends)
-    grain = 1.0 if unit in ("count", "cycles") and low.is_integer() and high.is_integer() else 0.0
+    _check_rising(low, high, said(low, unit), said(high, unit))
+    counted = unit in ("count", "cycles") and low.is_integer() and high.is_integer()
+    tried = (
+        _usual(low, high, unit, rules.every, counted)
+        if steps is None
+        else evenly(low, high, steps, float(counted))
+    )
     found = []
-    for number, value in enumerate(_spread(low, high, steps, grain)):
+    for number, value in enumerate(tried):
         other = _with(whole, meant[0], value)
         name = RuleId(f"{rule.id}#{number}")
         changed = (
@@ -237,22 +249,10 @@ def _number(text: str, unit: str) -> float:
     return value
 
 
-def _grain(step: Seconds, every: Seconds) -> Seconds:
-    """What times are rounded to, so that they read well: whole looks, minutes or hours."""
-    for grain in (3600.0, 300.0, 60.0, every):
-        if 0 < grain <= step:
-            return grain
-    return 1.0 if step >= 1 else 0.0
+def _usual(low: float, high: float, unit: str, every: Seconds, counted: bool) -> list[float]:
+    return usual_times(low, high, every) if unit == "seconds" else usual_numbers(low, high, float(counted))
 
 
-def _spread(low: float, high: float, steps: int, whole: float) -> Iterator[float]:
-    """Values from low to high, both among them; those between are rounded to whole ones."""
+def _check_rising(low: float, high: float, first: str, last: str) -> None:
     if not (math.isfinite(low) and low < high):
-        raise BadUsage(f"a sweep goes up: {low:g}..{high:g} does not")
-    found = []
-    for number in range(steps):
-        value = low + (high - low) * number / (steps - 1)
-        if whole and 0 < number < steps - 1:
-            value = min(max(round(value / whole) * whole, low), high)
-        found.append(float(f"{value:.10g}"))
-    return iter(dict.fromkeys(found))
+        raise BadUsage(f"a sweep goes up: from {first} to {last} it does not; write the smaller one first")

@@ -25,32 +25,23 @@ from flyball.core.rules.model import (
 
 def comparisons_in(condition: Condition) -> Iterator[Compare]:
     """Every comparison in the order of the text."""
-    match condition:
-        case Compare():
-            yield condition
-        case Not(of=inner):
-            yield from comparisons_in(inner)
-        case AllOf(of=parts) | AnyOf(of=parts):
-            for part in parts:
-                yield from comparisons_in(part)
-        case Named():
-            pass
-        case _:
-            assert_never(condition)
+    return (leaf for leaf in _leaves(condition) if isinstance(leaf, Compare))
 
 
 def named_in(condition: Condition) -> Iterator[str]:
     """Every named condition that is used, as often as it is."""
+    return (leaf.name for leaf in _leaves(condition) if isinstance(leaf, Named))
+
+
+def _leaves(condition: Condition) -> Iterator[Compare | Named]:
     match condition:
-        case Named(name=name):
-            yield name
+        case Compare() | Named():
+            yield condition
         case Not(of=inner):
-            yield from named_in(inner)
+            yield from _leaves(inner)
         case AllOf(of=parts) | AnyOf(of=parts):
             for part in parts:
-                yield from named_in(part)
-        case Compare():
-            pass
+                yield from _leaves(part)
         case _:
             assert_never(condition)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from flyball.core.facts import DecisionMade
-from flyball.core.rules.margin import said
+from flyball.core.rules.margin import apart, said
 from flyball.core.rules.model import Span
 from flyball.core.rules.reason import shown
 from flyball.core.rules.why import Node, Why, towards
@@ -46,21 +43,8 @@ def distance(leaf: Node) -> str:
     """How far a comparison was from turning: `140 now, 60 below`."""
     if leaf.left is None or leaf.right is None:
         return "no data"
-    parts = [f"{said(leaf.left, leaf.unit)} now"]
-    if leaf.unit != "flag" and leaf.margin is not None:
-        parts.append(apart(leaf))
-    return ", ".join(parts)
-
-
-def apart(leaf: Node) -> str:
-    """By how much the left side lay above or below the right one."""
-    if leaf.margin is None or isinstance(leaf.left, str) or isinstance(leaf.right, str):
-        return ""
-    if leaf.left is None or leaf.right is None:
-        return ""
-    if leaf.margin.by == 0.0:
-        return "exactly there"
-    return f"{said(leaf.margin.by, leaf.unit)} {'above' if leaf.left > leaf.right else 'below'}"
+    by = apart(leaf.left, leaf.right, leaf.unit)
+    return f"{said(leaf.left, leaf.unit)} now" + (f", {by}" if by else "")
 
 
 def lasting(span: Span) -> str:
@@ -72,16 +56,6 @@ def lasting(span: Span) -> str:
     if span.unit == "seconds":
         return shown(span.amount, "seconds")
     return f"{span.amount:g} {span.unit.removesuffix('s') if span.amount == 1 else span.unit}"
-
-
-def happened(decision: DecisionMade) -> Iterator[str]:
-    """What limited or overruled a decision, a sentence each."""
-    if decision.overruled_by:
-        yield f"overruled by {decision.overruled_by}"
-    for change in decision.changes:
-        if change.get("limited_by") and "knob" in change:
-            wanted = f" in place of {change['wanted']}" if "wanted" in change else ""
-            yield f"{change['knob']} went to {change['to']}{wanted}, limited by: {change['limited_by']}"
 
 
 def _held(node: Node, holds: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flyball.core.rules.conditions import Side, side_key
-from flyball.core.rules.margin import said, told_comparison, unit_of_comparison
+from flyball.core.rules.margin import apart, said, told_comparison, unit_of_comparison
 from flyball.core.rules.model import Compare, Condition, Expression, Number, Word
 from flyball.core.rules.reference import truth
 from flyball.core.rules.tree import comparisons_in, named_in
@@ -34,17 +34,8 @@ def _line(compare: Compare, readings: Mapping[str, Side], about: str | None, cat
         return f"{asks}: no data"
     sides = [(side, _value(side, readings, about)) for side in (compare.left, compare.right)]
     read = [said(value, unit) for side, value in sides if not isinstance(side, Number | Word)]
-    away = _away(sides[0][1], sides[1][1], unit)
-    return f"{asks}: {'yes' if holds else 'no'}, read {' and '.join(read)}{away}"
-
-
-def _away(left: Side, right: Side, unit: str) -> str:
-    if not isinstance(left, float) or not isinstance(right, float) or unit == "flag":
-        return ""
-    if left == right:
-        return ", right on it"
-    far = abs(left - right) > 1e-9 * max(abs(left), abs(right))
-    return f", {said(abs(left - right), unit)} away" if far else ", right on it but for rounding"
+    by = apart(sides[0][1], sides[1][1], unit)
+    return f"{asks}: {'yes' if holds else 'no'}, read {' and '.join(read)}{by and f', {by}'}"
 
 
 def _value(side: Expression, readings: Mapping[str, Side], about: str | None) -> Side:

@@ -1,0 +1,171 @@
+"""A desk at which annotators sit before Label Studio: tasks go out, and what was said there comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flyball.adapters.label_studio_client import LabelStudio
+from flyball.adapters.label_studio_tasks import Rows, id_of, said_in
+from flyball.adapters.label_studio_turns import Pulled, Turns, Workplace, moment_of
+from flyball.core.facts import AnswerGiven, BatchSettled
+from flyball.core.ids import START, AnnotatorId, BatchId, Digest, Instant, ItemId, Position, canonical
+from flyball.core.mappings.lacking import Ledger
+from flyball.core.mappings.told import Said
+from flyball.errors import Unreachable
+from flyball.ports import Answer, Evidence, Log, Offer, TeamState
+
+#: Whoever was seen within this time, or since the last pull, is on shift.
+SEEN = 900.0
+#: How often the log is asked for what came in another way, such as webhooks.
+HEAR = 1.0
+
+
+class LabelStudioDesk:
+    """The `Desk` port over a project of Label Studio.
+
+    What a pull finds is compared with what the log holds of this source, by webhook or by pull, and the
+    difference is what `collect` gives. Where the numbers of annotations differ afterwards, everything is
+    looked at. While something fails, `collect` raises Unreachable with a sentence, once it has nothing
+    more to give.
+    """
+
+    def __init__(
+        self,
+        studio: LabelStudio,
+        place: Workplace,
+        rows: Rows,
+        log: Log,
+        evidence: Evidence,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`leads`: whether this process is the one of several that talks to Label Studio."""
+        self._place, self._leads = place, leads
+        self._turns = Turns(studio, place, rows)
+        self._log, self._evidence = log, evidence
+        self._ledger = Ledger()
+        self._odd = 0
+        self._heard, self._heard_at = START, float("-inf")
+        self._open: dict[BatchId, Offer] = {}
+        self._seen: dict[str, Instant] = {}
+
+    def offer(self, offer: Offer, now: Instant) -> None:
+        """See `ports.Desk`. The next `collect` puts it into Label Studio, or one after it if that is away."""
+        if offer.batch not in self._open:
+            self._open[offer.batch] = offer
+            self._turns.put(offer)
+
+    def collect(self, now: Instant) -> tuple[Answer, ...]:
+        """See `ports.Desk`. Raises Unreachable while Label Studio is away and there is nothing to give."""
+        if not self._leads():
+            return ()
+        if self._heard_at == float("-inf"):  # after a start, go on from what the log holds
+            self._hear(now)
+            self._turns.begin_at(max(self._seen.values(), default=None))
+        self._turns.start(now)
+        answers = [answer for each in self._turns.pulled() for answer in self._difference(each, now)]
+        if not answers and (failure := self._turns.failure):
+            raise Unreachable(failure)
+        return tuple(sorted(answers, key=lambda each: each.said_at or 0.0))
+
+    def team(self, now: Instant) -> TeamState:
+        """Who did anything lately, and how many answers are still to be given to the batches that are out.
+
+        Label Studio does not say who is at work. Whoever saved something within a quarter of an hour, or
+        since the last pull where those are rarer, is taken for active, and for idle where nothing waits.
+        """
+        self._hear(now)
+        since = now - max(SEEN, self._place.every)
+        active = sum(since <= seen for seen in self._seen.values())
+        waiting = 0
+        for batch, offer in self._open.items():
+            given = self._ledger.answered[batch]
+            waiting += sum(max(0, offer.answers_needed - given[item]) for item in offer.items)
+        return TeamState(active, 0 if waiting else active, waiting)
+
+    def next_at(self, now: Instant) -> Instant | None:
+        """When Label Studio is asked the next time; people may answer as long as a batch is out."""
+        return max(now, self._turns.next_at)
+
+    def wait(self) -> None:
+        """Wait for what is under way; what came of it is there for the next `collect`."""
+        self._turns.wait()
+
+    def close(self) -> None:
+        """Wait for what is under way, and let go of the connections."""
+        self._turns.close()
+
+    def _difference(self, pulled: Pulled, now: Instant) -> list[Answer]:
+        self._hear(now, at_once=True)
+        held = list(said_in(pulled.tasks, self._place.map, pulled.definitions))
+        raw = {id(said): kept for said, kept in held}
+        looked_at = None if pulled.whole else {_about(task) for task in pulled.tasks}
+        found = self._ledger.difference([said for said, _ in held], looked_at, pulled.began)
+        for said in found:
+            self._ledger.take(said, now)
+        for said, _ in held:
+            self._note(said.annotator, said.revision)
+        for each in pulled.people:
+            self._note(str(each.get("id")), moment_of(each.get("last_activity")))
+        self._count(pulled)
+        return [self._answer(said, raw.get(id(said))) for said in found]
+
+    def _count(self, pulled: Pulled) -> None:
+        """Look at everything where the numbers of words differ, unless they did so when all was looked at."""
+        odd = pulled.annotations - self._ledger.standing
+        if not pulled.whole and odd != self._odd:
+            self._turns.look_at_all()
+        self._odd = odd
+
+    def _answer(self, said: Said, raw: bytes | None) -> Answer:
+        kept = raw or canonical({"word": said.word, "version": said.version, "withdrawn": said.withdrawn})
+        return Answer(
+            event_id=id_of(self._place.source, said, kept),
+            item=ItemId(said.item),
+            annotator=AnnotatorId(said.annotator),
+            label=said.label,
+            batch=None if said.batch is None else BatchId(said.batch),
+            said_at=said.said_at,
+            seconds=said.seconds,
+            fields=dict(said.fields),
+            definitions=None if said.definitions is None else Digest(said.definitions),
+            withdrawn=said.withdrawn,
+            revision=said.revision,
+            raw=kept,
+        )
+
+    def _hear(self, now: Instant, at_once: bool = False) -> None:
+        """Take in what the log has got of this source since the last time."""
+        if not at_once and 0 <= now - self._heard_at < HEAR:
+            return
+        self._heard_at = now
+        ours: set[Position] = set()
+        upto = self._heard
+        for link in self._evidence.links(self._heard, bodies=False):
+            upto = link.seq
+            if link.kind == AnswerGiven.kind and self._is_ours(link.source, link.event_id):
+                ours.add(link.seq)
+        for recorded in self._log.read(self._heard, kinds=[AnswerGiven.kind, BatchSettled.kind]):
+            if recorded.seq > upto:
+                break
+            if isinstance(recorded.fact, BatchSettled):
+                self._open.pop(recorded.fact.batch, None)
+            elif isinstance(recorded.fact, AnswerGiven) and recorded.seq in ours:
+                self._ledger.take(recorded.fact, recorded.at)
+                self._note(recorded.fact.annotator, recorded.fact.revision)
+        self._heard = upto
+
+    def _is_ours(self, source: str, event_id: str | None) -> bool:
+        if source == f"source:{self._place.source}":
+            return True
+        return source == "desk" and (event_id or "").startswith(f"{self._place.source}/")
+
+    def _note(self, annotator: str, at: Instant | None) -> None:
+        if at is not None:
+            self._seen[annotator] = max(at, self._seen.get(annotator, float("-inf")))
+
+
+def _about(task: Mapping[str, Any]) -> tuple[str | None, str]:
+    named = {**(task.get("data") or {}), **(task.get("meta") or {})}
+    batch = named.get("batch")
+    return (None if batch in (None, "") else str(batch), str(named.get("item")))

@@ -1,0 +1,141 @@
+"""The command `integrate`: passes of integration without the rest of the loop, and the proof of each."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flyball.bootstrap import App, open_loop, opened_store, performed, settings_of
+from flyball.cli.show import as_json, number, print_line
+from flyball.core.due import Go
+from flyball.core.facts import ClassAllowed, ClassBlocked
+from flyball.core.ids import Instant
+from flyball.core.labels.envelope import late
+from flyball.core.labels.proof import Proof
+from flyball.core.loop_parts import Merging
+from flyball.errors import BadUsage
+from flyball.ports import Store
+from flyball.work.integrate_blocks import allowed
+from flyball.work.integrate_proof import prove
+
+#: How often it is looked whether something waits, in seconds.
+LOOK = 0.2
+_COUNTED = ("answers", "labels", "parked", "different", "skewed")
+
+
+def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: bool) -> int:
+    """Merge what waits, once or until Ctrl-C, and tell the proof; 1 where it does not hold."""
+    if dry_run:
+        with opened_store(settings_of(loop)) as store:
+            found = _told(store, store.log.head().at)
+            found["waiting"] = store.jobs.waiting("merge").ready
+        return _show(found, json, dry_run=True)
+    with closing(open_loop(loop)) as app, ExitStack() as stack:
+        if workers > 1:
+            stack.enter_context(_others(app, loop, workers - 1, watch))
+        counts: Counter[str] = Counter()
+        with suppress(KeyboardInterrupt):
+            _passes(app, counts, watch, quiet=json)
+        stack.close()
+        found = _told(app.tools.store, _now(app)) | dict(counts)
+        found["held_back"] = sorted(app.tools.state.merging.blocked)
+    return _show(found, json, dry_run=False)
+
+
+def allow(loop: Path, label: str, because: str, *, json: bool, dry_run: bool) -> int:
+    """Let a class in again."""
+    if dry_run:
+        merging = Merging()
+        with opened_store(settings_of(loop)) as store:
+            for recorded in store.log.read(kinds=[ClassBlocked.kind, ClassAllowed.kind]):
+                merging.evolve(recorded)
+            answers = [seq for seq, _ in allowed(store, merging.blocked, label, because)]
+        found: dict[str, Any] = {"label": label, "answers": answers, "because": because}
+    else:
+        from flyball.cli.write import sent
+
+        request = {"command": "integrate-allow", "label": label, "by": getpass.getuser(), "because": because}
+        found = dict(sent(loop, request))
+    if json:
+        as_json({**found, "dry_run": dry_run})
+    else:
+        verb = "would be" if dry_run else "is"
+        count = len(found["answers"])
+        print_line(f"label {label} {verb} settled again; {number(count)} answers wait to be merged")
+    return 0
+
+
+def _passes(app: App, counts: Counter[str], watch: bool, quiet: bool) -> None:
+    lane = app.lanes["integrate"]
+    while True:
+        due = lane.due(_now(app))
+        begun = lane.begin(due, _now(app)) if isinstance(due, Go) else None
+        if begun is not None:
+            done = performed(lane, begun, lambda: _now(app))
+            counts["passes"] += 1
+            counts.update({name: int(done.numbers.get(name, 0)) for name in _COUNTED})
+            if not quiet:
+                print_line(done.about)
+            if not done.failed and done.numbers.get("answers"):
+                continue
+        if not watch:
+            return
+        time.sleep(LOOK)
+
+
+@contextmanager
+def _others(app: App, loop: Path, count: int, watch: bool) -> Iterator[None]:
+    """As many processes more, which end with this one."""
+    if not app.tools.store.shared:
+        raise BadUsage(
+            "a loop on SQLite has one writer, so --workers is 1; see docs/how-to/postgresql.md for more"
+        )
+    words = ["integrate", "--loop", str(loop), "--json", *(["--watch"] if watch else [])]
+    command = [sys.executable, "-m", "flyball", *words]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield
+        if not watch:
+            for process in running:
+                process.wait()
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait()
+
+
+def _now(app: App) -> Instant:
+    """The time in the loop's world, which stands still where it is simulated and nothing runs it."""
+    return app.clock.now() if app.settings.clock.kind == "real" else app.tools.state.at
+
+
+def _told(store: Store, now: Instant) -> dict[str, Any]:
+    found: Proof = prove(store)
+    waiting = late(store.items.standing_as("pending"), now)
+    return {"proof": found.numbers(), "says": str(found), "late": [asdict(each) for each in waiting]}
+
+
+def _show(found: dict[str, Any], json: bool, dry_run: bool) -> int:
+    holds = bool(found["proof"]["holds"])
+    if json:
+        as_json({**found, "dry_run": dry_run})
+        return 0 if holds else 1
+    if dry_run:
+        print_line(f"{number(found['waiting'])} answers wait to be merged; nothing was done")
+    for each in found["late"]:
+        have = f"part {', '.join(map(str, each['have']))} of {each['of']}"
+        print_line(f"late: {each['envelope']} of {each['annotator']} about {each['item']} has {have}")
+    for label in found.get("held_back", ()):
+        print_line(f"held back: {label}; see `flyball integrate allow {label}`")
+    print_line(f"{'proved' if holds else 'NOT PROVED'}: {found['says']}")
+    if not holds:
+        print_line("`flyball reconcile` lists the answers that are in no account")
+    return 0 if holds else 1

@@ -1,0 +1,97 @@
+"""Take answers in over HTTP and settle them into labels, without running the other lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from flyball.adapters.clock import VirtualClock
+from flyball.adapters.local_socket import listening
+from flyball.adapters.prefect.hosting import hosted
+from flyball.bootstrap import App, open_loop, performed
+from flyball.cli.show import as_json, print_line
+from flyball.core.due import Go
+from flyball.errors import BadStream, BadUsage, StoreLocked, Unreachable
+from flyball.web.server import serving
+from flyball.work.asked import carry_out
+
+#: How often answers are taken in and settled where nothing wakes us, in seconds.
+TICK = 0.2
+
+
+def serve(loop: Path, host: str | None, port: int | None, *, json: bool) -> int:
+    """Serve until SIGTERM or Ctrl-C; what was accepted is answered first."""
+    try:
+        app = open_loop(loop)
+    except StoreLocked as locked:
+        raise StoreLocked(
+            f"{locked} A loop that `flyball run` runs takes answers in by itself with `run = true` under"
+            " [api] in loop.toml."
+        ) from locked
+    try:
+        if isinstance(app.clock, VirtualClock):
+            raise BadUsage('nobody moves a virtual clock while answers come in: set clock.kind to "real"')
+        here = loop.resolve()
+        hosted(lambda told: _serve(app, here, host, port, json, told))
+    finally:
+        app.close()
+    if not json:
+        print_line("ended: what was accepted is answered")
+    return 0
+
+
+async def _serve(
+    app: App, loop: Path, host: str | None, port: int | None, json: bool, told: asyncio.Event
+) -> None:
+    settings = app.settings.api
+    settings = replace(
+        settings, host=settings.host if host is None else host, port=settings.port if port is None else port
+    )
+    running = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(
+            listening(loop, lambda request: carry_out(app.steering, request, app.clock.now()))
+        )
+        _, address = stack.enter_context(serving(app.tools, settings))
+        app.tools.changed = lambda: _woken(running, changed)
+        _say(address, loop, json)
+        ending = asyncio.create_task(told.wait())
+        while not told.is_set():
+            await asyncio.to_thread(_work, app)
+            waking = asyncio.create_task(changed.wait())
+            await asyncio.wait({waking, ending}, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
+            waking.cancel()
+            changed.clear()
+        app.tools.changed = lambda: None
+
+
+def _woken(running: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
+    if not running.is_closed():
+        running.call_soon_threadsafe(changed.set)
+
+
+def _work(app: App) -> None:
+    """Take in what the desk and the sources have, sign what is due, and settle answers into labels."""
+    now, lane = app.clock.now(), app.lanes["integrate"]
+    try:
+        app.capture(now)
+        app.tools.clear(now, "capture")
+    except (Unreachable, BadStream) as error:  # what was not written down is kept, and tried again
+        try:
+            app.tools.alert(now, "capture", f"answers cannot be taken in: {error}")
+        except Unreachable:  # /readyz says so
+            return
+    due = lane.due(app.clock.now())
+    if isinstance(due, Go) and (begun := lane.begin(due, app.clock.now())) is not None:
+        performed(lane, begun, app.clock.now)
+
+
+def _say(address: str, loop: Path, json: bool) -> None:
+    if json:
+        as_json({"address": address, "loop": str(loop), "pid": os.getpid()})
+    else:
+        print_line(f"{loop} takes answers in at {address}/v1/events until Ctrl-C; {address}/readyz, /metrics")

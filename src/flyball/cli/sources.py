@@ -1,0 +1,224 @@
+"""Show where answers come in from, ask a source at once, and try a map on a file."""
+
+from __future__ import annotations
+
+import json as js
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyball.cli.show import as_json, moment, print_line, table
+from flyball.errors import BadUsage, NotFound, StoreLocked
+
+if TYPE_CHECKING:
+    from flyball.settings import Settings, SourceSettings
+    from flyball.work.deliveries import Delivery
+
+#: So many problems and answers are listed for people; --json lists all.
+SHOWN = 20
+#: How often a file that somebody may still be writing is looked at again, and the time between.
+LOOKS, PAUSE = 3, 1.1
+
+
+def ls(loop: Path, *, json: bool) -> int:
+    """List them."""
+    from flyball.bootstrap import reading
+    from flyball.core.facts import DeliveryUnread
+    from flyball.work.deliveries import source_of
+    from flyball.work.sources import note_of
+
+    with reading(loop) as read:
+        unread: dict[str, list[DeliveryUnread]] = {}
+        for recorded in read.log.read(kinds=[DeliveryUnread.kind]):
+            if isinstance(recorded.fact, DeliveryUnread):
+                unread.setdefault(recorded.fact.source, []).append(recorded.fact)
+        found: list[dict[str, Any]] = []
+        for name, source in read.settings.sources.items():
+            noted = read.log.note(note_of(name))
+            kept = unread.get(source_of(name), [])
+            alert = read.state.alerts.get(f"source-{name}")
+            found.append(
+                {
+                    "name": name,
+                    "kind": source.kind,
+                    "from": source.place or source.url or f"/v1/sources/{name}",
+                    "last": None if noted is None else js.loads(noted),
+                    "unread": len(kept),
+                    "problems": _problems(kept),
+                    "alert": None if alert is None else getattr(alert.fact, "message", ""),
+                }
+            )
+    if json:
+        as_json(found)
+        return 0
+    if not found:
+        print_line("no sources; name them in loop.toml as [sources.NAME]")
+        return 0
+    rows = [_row(each) for each in found]
+    print_line(table(rows, ("name", "kind", "from", "last change", "answers", "unread")))
+    for each in found:
+        for line in filter(None, [each["alert"], *_told(each["last"])]):
+            print_line(f"{each['name']}: {line}")
+        for problem in each["problems"]:
+            print_line(
+                f"{each['name']}: {problem['count']} unread, such as {problem['where']}: {problem['what']}"
+            )
+    return 0
+
+
+def pull(loop: Path, name: str, *, again: bool, json: bool) -> int:
+    """Ask one at once."""
+    from flyball.adapters.local_socket import NobodyListens, ask, socket_of
+    from flyball.bootstrap import open_loop
+
+    request = {"command": "source-pull", "name": name, "again": again}
+    if socket_of(loop).exists():
+        with suppress(NobodyListens):  # the socket may be left behind by a process that was killed
+            return _asked(ask(loop, request), json)
+    try:
+        app = open_loop(loop)
+    except StoreLocked:
+        return _asked(ask(loop, request), json)
+    try:
+        if app.sources is None:
+            raise BadUsage("this loop has no sources; name them in loop.toml as [sources.NAME]")
+        total = app.sources.pull(name, again)
+        for _ in range(LOOKS):
+            if not total.more:
+                break
+            time.sleep(PAUSE)
+            total = total.then(app.sources.pull(name, again))
+    finally:
+        app.close()
+    from flyball.work.intake import told
+
+    if json:
+        as_json(told(total))
+        return 0
+    print_line(
+        f"{total.new} new, {total.again} known, {total.conflicts} contradict what is known,"
+        f" {total.unread} could not be read and are kept"
+    )
+    for line in _told(told(total)):
+        print_line(line)
+    return 0
+
+
+def test(loop: Path, name: str, file: Path, *, json: bool) -> int:
+    """Try a file on a source's map."""
+    from flyball.bootstrap import settings_of
+
+    settings = settings_of(loop)
+    if name not in settings.sources:
+        known = ", ".join(settings.sources) or "there is none"
+        raise NotFound(f"there is no [sources.{name}] in loop.toml; {known}")
+    if not file.is_file():
+        raise BadUsage(f"{file} is no file")
+    found = list(_deliveries(settings, name, settings.sources[name], file))
+    answers = [answer for _, each in found for answer in each.answers]
+    flaws = [(where, flaw) for where, each in found for flaw in each.flaws]
+    if json:
+        as_json(_plain(found))
+        return 1 if flaws else 0
+    rows = [
+        (
+            each.item,
+            each.annotator,
+            each.label or ("taken back" if each.withdrawn else "-"),
+            moment(each.said_at),
+            each.event_id[:60],
+        )
+        for each in answers[:SHOWN]
+    ]
+    if rows:
+        print_line(table(rows, ("item", "annotator", "label", "said at", "id")))
+    more = f", the first {SHOWN} of them above" if len(answers) > SHOWN else ""
+    print_line(f"{len(answers)} answers{more}; {len(flaws)} mistakes. Nothing was written.")
+    for where, flaw in flaws[:SHOWN]:
+        print_line(f"{where}: {flaw.where or 'here'}: {flaw.message}")
+    for about in sorted({each.about for _, each in found if each.about}):
+        print_line(about)
+    for gone in [gone.word for _, each in found for gone in each.gone][:SHOWN]:
+        print_line(f"deleted in the tool: {gone}")
+    return 1 if flaws else 0
+
+
+def _deliveries(
+    settings: Settings, name: str, source: SourceSettings, file: Path
+) -> Iterator[tuple[str, Delivery]]:
+    from flyball.work.deliveries import Origin, of_bytes, of_value, source_of, unread
+    from flyball.work.file_rows import KINDS, Rows, suffix_of
+    from flyball.work.source_settings import map_of
+
+    by = map_of(name, source)
+    if source.kind not in ("folder", "kafka"):
+        yield file.name, of_bytes(file.read_bytes(), by, Origin(source_of(name), file.name))
+        return
+    if suffix_of(file.name) not in KINDS:
+        raise BadUsage(f"{file.name} is not read; files end in {', '.join(KINDS)}")
+    with file.open("rb") as content:
+        rows = Rows(content, file.name, file.stat().st_size)
+        for row in rows:
+            origin = Origin(source_of(name), f"{file.name}:{row.line}")
+            flawed = unread(row.raw, row.flaws, origin) if row.flaws else None
+            yield origin.where, flawed or of_value(row.value, row.raw, by, origin)
+        if rows.unfinished:
+            print_line(f"{file.name} ends in the middle of a line; what stands there would wait for its end")
+
+
+def _plain(found: list[tuple[str, Delivery]]) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [
+        {
+            "where": where,
+            "answers": [
+                {name: value for name, value in asdict(answer).items() if name != "raw"}
+                for answer in each.answers
+            ],
+            "mistakes": [asdict(flaw) for flaw in each.flaws],
+            "deleted": [gone.word for gone in each.gone],
+            "about": each.about,
+        }
+        for where, each in found
+    ]
+
+
+def _problems(kept: list[Any]) -> list[dict[str, Any]]:
+    """What could not be read, grouped by its reason, with the newest of each as an example."""
+    counts = Counter(fact.code for fact in kept)
+    newest = {fact.code: fact for fact in kept}
+    return [
+        {"code": code, "count": count, "where": newest[code].where, "what": newest[code].problems[0]}
+        for code, count in counts.most_common()
+    ]
+
+
+def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
+    last = each["last"] or {}
+    return (
+        each["name"],
+        each["kind"],
+        each["from"],
+        moment(last.get("at")),
+        str(last.get("new", "-")),
+        str(each["unread"]),
+    )
+
+
+def _told(last: Mapping[str, Any] | None) -> Iterator[str]:
+    if last is not None:
+        yield from last["bad"]
+        if last["waiting"]:
+            yield f"waits for the end of {', '.join(last['waiting'][:5])}"
+
+
+def _asked(told: Mapping[str, Any], json: bool) -> int:
+    if json:
+        as_json(told)
+    else:
+        print_line(f"the process that runs this loop asks {told['asked']} now; see `flyball sources ls`")
+    return 0

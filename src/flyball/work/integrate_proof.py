@@ -1,0 +1,101 @@
+"""Integration proves itself: no answer is lost, and every label is what was captured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flyball.core.facts import AlertRaised, AnswerParked, Fact, LabelSettled, body_of
+from flyball.core.ids import Instant, ItemId, Position, canonical, digest_of
+from flyball.core.labels.merge import UNLIKE
+from flyball.core.labels.proof import Proof, proof
+from flyball.ports import Store
+from flyball.work.integrate_items import Item, Rules, label_of, outcome_of
+from flyball.work.tools import Tools
+
+#: Raised where the proof fails, and about an item whose label is not what was captured.
+ALERT, HELD = "integrate-proof", "held-{item}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A label that was written down, where, and what it was merged from."""
+
+    seq: Position
+    fact: LabelSettled
+    item: Item
+    needed: int
+    final: bool = False
+
+
+def prove(store: Store) -> Proof:
+    """Count what was captured and where it stands now."""
+    return proof(store.evidence.accounts())
+
+
+def told(tools: Tools, found: Proof, now: Instant) -> None:
+    """Raise the alert where the proof fails, and take it back where it holds."""
+    if found.holds:
+        tools.clear(now, ALERT)
+    elif ALERT not in tools.state.alerts:
+        tools.tell(now, AlertRaised(ALERT, "page", sentence(found)))
+
+
+def sentence(found: Proof) -> str:
+    """What a person reads of a proof that fails."""
+    return f"integration is stopped: {found}. `flyball reconcile` lists the answers that are in no account"
+
+
+def validate(tools: Tools, written: Sequence[Written], rules: Rules, now: Instant) -> list[ItemId]:
+    """Merge anew from what the store gives back, and hold what it holds against it, digest by digest.
+
+    Where they differ, nobody knows which is right: the answers are parked and an alert asks a person.
+    """
+    if not written:
+        return []
+    names = [each.fact.item for each in written]
+    said = tools.store.items.answers_to(names)
+    states = tools.store.items.find(names)
+    facts = _stored(tools, written)
+    different: list[ItemId] = []
+    for each in written:
+        item = each.fact.item
+        captured = {answer.seq for answer in each.item.answers}
+        answers = [answer for answer in said[item] if answer.seq in captured]
+        if len(answers) < len(captured) and _erased(tools, captured):
+            continue
+        outcome = outcome_of(each.item, rules, each.needed, final=each.final, answers=answers)
+        label = label_of(each.item, outcome, rules.contract, each.fact.batch)
+        state = states.get(item)
+        stands = state is not None and (state.seq != each.seq or state.label == each.fact.label)
+        if not stands or _digest(facts.get(each.seq)) != _digest(label):
+            _hold(tools, each, now)
+            different.append(item)
+    return different
+
+
+def _stored(tools: Tools, written: Sequence[Written]) -> Mapping[Position, Fact]:
+    """The labels as the log gives them back."""
+    first, last = min(each.seq for each in written), max(each.seq for each in written)
+    found: dict[Position, Fact] = {}
+    for recorded in tools.store.log.read(Position(first - 1), kinds=[LabelSettled.kind]):
+        if recorded.seq > last:
+            break
+        found[recorded.seq] = recorded.fact
+    return found
+
+
+def _erased(tools: Tools, captured: set[Position]) -> bool:
+    return "erased" in tools.store.items.standing(sorted(captured)).values()
+
+
+def _digest(fact: Fact | None) -> str:
+    return "" if fact is None else digest_of(canonical(body_of(fact)))
+
+
+def _hold(tools: Tools, each: Written, now: Instant) -> None:
+    item = each.fact.item
+    why = f"the label of item {item} is not what its answers come to when they are read again"
+    parked = [AnswerParked(answer, why, UNLIKE) for answer in each.fact.answers]
+    message = f"{why}; fact {each.seq}. Look at the disk and at `flyball verify`, then `flyball dlq requeue`"
+    tools.tell(now, *parked, AlertRaised(HELD.format(item=item), "page", message))

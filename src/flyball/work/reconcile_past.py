@@ -1,0 +1,125 @@
+"""What was in force at each moment of a loop's past, as far as integration went by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyball.core.facts import (
+    AnswerGiven,
+    BatchReleased,
+    BatchSettled,
+    ClassAllowed,
+    ClassBlocked,
+    ContractLoaded,
+    DefinitionsApproved,
+    LabelSettled,
+    LabelsKnown,
+    Recorded,
+)
+from flyball.core.ids import START, BatchId, Digest, Instant, ItemId
+from flyball.core.labels.contract import Approval, Contract
+from flyball.core.labels.contract_history import effective
+from flyball.errors import BadFile
+from flyball.ports import ItemState, Log, Segments, Store
+from flyball.work.contract import Read
+from flyball.work.integrate_items import Rules, known_of
+
+_FOLDED = (
+    *(BatchReleased, BatchSettled, LabelsKnown, ContractLoaded, DefinitionsApproved),
+    *(ClassBlocked, ClassAllowed),
+)
+
+
+@dataclass(slots=True)
+class Past:
+    """A running fold of facts into what integration went by. `classes`: those of the stream, none for any.
+
+    `read` makes contracts of their files; without it, none is known. `closed`: when batches were closed.
+    """
+
+    segments: Segments
+    read: Read | None
+    classes: Sequence[str]
+    closed: Mapping[BatchId, Instant] = field(default_factory=dict)
+    _needed: dict[BatchId, int] = field(default_factory=dict)
+    _open: set[BatchId] = field(default_factory=set)
+    _natural: dict[ItemId, str] = field(default_factory=dict)
+    _loaded: list[Contract] = field(default_factory=list)
+    _approved: list[Approval] = field(default_factory=list)
+    _blocked: set[str] = field(default_factory=set)
+    _rules: Rules | None = None
+
+    @classmethod
+    def of(cls, log: Log, segments: Segments, read: Read | None, classes: Sequence[str]) -> Past:
+        """The past of a log, at its beginning."""
+        closed = {
+            each.fact.batch: each.at
+            for each in log.read(kinds=[BatchSettled.kind])
+            if isinstance(each.fact, BatchSettled)
+        }
+        return cls(segments, read, classes, closed)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of facts that matter, answers and labels among them."""
+        return [AnswerGiven.kind, LabelSettled.kind, *(each.kind for each in _FOLDED)]
+
+    def observe(self, recorded: Recorded) -> None:
+        """Take one fact in. Facts come in order, each once."""
+        match recorded.fact:
+            case BatchReleased(batch=batch, answers_needed=needed):
+                self._needed[batch] = needed
+                self._open.add(batch)
+            case BatchSettled(batch=batch):
+                self._open.discard(batch)
+            case LabelsKnown(segment=segment):
+                table = self.segments.get(segment)
+                names = map(ItemId, table["item"])
+                self._natural.update(zip(names, map(str, table["label"]), strict=True))
+            case ContractLoaded() | DefinitionsApproved() | ClassBlocked() | ClassAllowed():
+                self._rules = None
+                self._govern(recorded)
+            case _:
+                pass
+
+    def rules(self) -> Rules:
+        """What a merge went by at this moment."""
+        if self._rules is None:
+            contract = Contract.implied(self.classes)
+            if self._loaded:
+                contract = effective(self._loaded[-1], self._loaded[:-1], self._approved)
+            self._rules = Rules(contract, frozenset(self._blocked))
+        return self._rules
+
+    def needed(self, batch: BatchId | None) -> int:
+        """How many annotators answered the items of a batch."""
+        return self._needed.get(batch, 1) if batch is not None and batch in self._open else 1
+
+    def state_of(self, fact: LabelSettled) -> ItemState:
+        """The item as it stood then, as far as a merge looks at it."""
+        label = self._natural.get(fact.item)
+        source = None if label is None else "natural"
+        return ItemState(fact.item, "pool", 0.0, Digest(""), 0, fact.batch, label, source, None, START)
+
+    def known(self, store: Store, item: ItemId) -> Mapping[str, Any]:
+        """What the item itself says in the contract's identity fields."""
+        contract = self.rules().contract
+        state = store.items.find([item]).get(item) if contract.identity else None
+        return known_of(contract, state, self.segments.get)
+
+    def _govern(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case ContractLoaded(name=name, text=text) if self.read is not None:
+                with suppress(BadFile):  # as in a loop that cannot read it any more
+                    self._loaded.append(self.read(text.encode(), name))
+            case DefinitionsApproved(definitions=definitions, labels=labels, by=by, because=because):
+                self._approved.append(Approval(definitions, labels, by, because))
+            case ClassBlocked(label=label):
+                self._blocked.add(label)
+            case ClassAllowed(label=label):
+                self._blocked.discard(label)
+            case _:
+                pass

@@ -1,0 +1,57 @@
+"""What the settings of a source come to: its map, how its calls are signed, and its secrets as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from flyball.core.mappings import Map, read_map
+from flyball.core.signatures import Scheme, key_of
+from flyball.errors import BadUsage
+from flyball.settings import SourceSettings
+
+#: How the calls of each kind are signed, where the settings say nothing else.
+_SCHEMES: Mapping[str, Scheme] = {
+    "label_studio": "secret",
+    "dataloop": "secret",
+    "labelbox": "hub",
+    "signed": "standard",
+}
+_SHAPES = {"label_studio": "label_studio", "labelbox": "labelbox", "dataloop": "dataloop"}
+
+
+def map_of(name: str, source: SourceSettings) -> Map:
+    """How what it sends is read. Raises BadUsage with every mistake in its map."""
+    found, problems = read_map(source.map, _SHAPES.get(source.kind, "rows"))
+    if problems:
+        listed = "\n".join(f"  {each}" for each in problems)
+        raise BadUsage(f"[sources.{name}] in loop.toml cannot be used:\n{listed}")
+    return found
+
+
+def scheme_of(name: str, source: SourceSettings) -> Scheme:
+    """How its calls are signed. Raises BadUsage for a kind that does not call."""
+    if source.scheme:
+        return cast("Scheme", source.scheme)
+    if source.kind not in _SCHEMES:
+        raise BadUsage(
+            f"[sources.{name}] is of kind {source.kind}, which calls nobody, and has secrets;"
+            ' take them away, or make it kind = "signed"'
+        )
+    return _SCHEMES[source.kind]
+
+
+def secrets_of(name: str, source: SourceSettings, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Its secrets; `$NAME` is read from the environment. Raises BadUsage, which never shows one."""
+    found = []
+    for number, written in enumerate(source.secrets, 1):
+        where = f"secret {number} of [sources.{name}]"
+        secret = environment.get(written[1:], "") if written.startswith("$") else written
+        if not secret:
+            raise BadUsage(f"{where} is read from {written}, and that is not set")
+        try:
+            key_of(secret)
+        except ValueError as error:
+            raise BadUsage(f"{where} cannot be used: {error}") from None
+        found.append(secret)
+    return tuple(found)

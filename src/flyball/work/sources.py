@@ -1,0 +1,172 @@
+"""The sources of a loop while it runs: each is asked when it is due, in a thread, one pass at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flyball.core.ids import Instant, Seconds, canonical
+from flyball.core.mappings import Map
+from flyball.errors import FlyballError, NotFound
+from flyball.ports import Commit
+from flyball.work.deliveries import source_of
+from flyball.work.intake import Pulled, reread
+from flyball.work.tools import Tools
+from flyball.work.withdrawals import Withdrawals
+
+#: How long a source that failed rests: doubled each time in a row, up to an hour.
+FIRST_REST, LONGEST_REST = 15.0, 3600.0
+#: When a source is looked at again where there is something to do at once; and a topic, in any case.
+SOON: Seconds = 1.0
+#: What is counted of a source over all its passes.
+COUNTED = ("new", "conflicts", "unread", "read")
+#: How many are asked at the same time.
+AT_ONCE = 4
+
+
+class Puller(Protocol):
+    """What takes in what a source has."""
+
+    def pull(self, again: bool = False) -> Pulled:
+        """One pass. `again`: over what was read before too. Raises Unreachable, and others."""
+
+
+@dataclass(slots=True)
+class Source:
+    """One source. `puller` is made when it is first asked; None for one that only calls us."""
+
+    name: str
+    every: Seconds
+    by: Map
+    make: Callable[[Callable[[], bool]], Puller] | None = None
+    puller: Puller | None = None
+    due: Instant = float("-inf")
+    failures: int = 0
+    again: bool = False
+    under_way: Future[None] | None = None
+    withdrawals: Withdrawals | None = None
+
+
+@dataclass(slots=True)
+class Sources:
+    """All sources of a loop. `poll` is called often and never waits; `close` waits for what is under way."""
+
+    tools: Tools
+    sources: Mapping[str, Source]
+    _pool: ThreadPoolExecutor | None = None
+    _ending: bool = False
+    _close: list[Callable[[], None]] = field(default_factory=list)
+
+    def poll(self, now: Instant) -> None:
+        """Begin with what is due. On a shared store only the process that leads does."""
+        for source in self.sources.values():
+            if source.under_way is not None and not source.under_way.done():
+                continue
+            if self._ending or now < source.due or not self.tools.store.leads():
+                continue
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="source")
+            source.under_way = self._pool.submit(self._turn, source)
+
+    def pull(self, name: str, again: bool = False) -> Pulled:
+        """One pass over a source, here and now. Raises NotFound, and what its pass raises."""
+        source = self._named(name)
+        pulled = self._pass(source, again)
+        self._write_down(source, pulled)
+        return pulled
+
+    def hurry(self, name: str, again: bool = False) -> None:
+        """Have a source asked at the next poll. Raises NotFound."""
+        source = self._named(name)
+        source.again, source.due = source.again or again, float("-inf")
+
+    def close(self) -> None:
+        """End passes between two writes, and let go of connections."""
+        self._ending = True
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        for source in self.sources.values():
+            close = getattr(getattr(source.puller, "topic", None), "close", None)
+            if close is not None:
+                close()
+
+    def _named(self, name: str) -> Source:
+        if name not in self.sources:
+            raise NotFound(f"there is no [sources.{name}] in loop.toml; there are: {', '.join(self.sources)}")
+        return self.sources[name]
+
+    def _turn(self, source: Source) -> None:
+        tools, clock = self.tools, self.tools.clock
+        again, source.again = source.again, False
+        key = f"source-{source.name}"
+        try:
+            pulled = self._pass(source, again)
+            self._write_down(source, pulled)
+            source.failures = 0
+            source.again = source.again or (again and pulled.more)
+            soon = pulled.more or source.puller is None  # what it calls us with may be a deletion
+            source.due = clock.now() + (min(SOON, source.every) if soon else source.every)
+            if pulled.bad:
+                tools.alert(clock.now(), key, f"{source.name}: {'; '.join(pulled.bad[:3])}")
+            else:
+                tools.clear(clock.now(), key)
+            if pulled.unread:
+                message = (
+                    f"{source.name}: {pulled.unread} of what came could not be read and is kept;"
+                    " `flyball sources ls` says why"
+                )
+                tools.alert(clock.now(), f"{key}-unread", message)
+            elif again:
+                tools.clear(clock.now(), f"{key}-unread")
+        except Exception as error:  # whatever it was, the other sources and the loop go on
+            source.again = source.again or again
+            source.failures += 1
+            rest = min(FIRST_REST * 2 ** min(source.failures - 1, 10), LONGEST_REST)
+            source.due = clock.now() + rest
+            said = str(error) if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
+            try:
+                tools.alert(clock.now(), key, f"{source.name}: {said}")
+            except FlyballError:  # the store takes nothing either; the next turn tells
+                return
+
+    def _pass(self, source: Source, again: bool) -> Pulled:
+        tools = self.tools
+        pulled = Pulled()
+        if source.puller is None and source.make is not None:
+            source.puller = source.make(lambda: self._ending)
+        if source.puller is not None:
+            pulled = source.puller.pull(again)
+        elif again:
+            pulled = reread(tools, source.name, source.by)
+        if source.withdrawals is None:
+            source.withdrawals = Withdrawals(tools, source_of(source.name))
+        source.withdrawals.look(tools.clock.now())
+        return pulled
+
+    def _write_down(self, source: Source, pulled: Pulled) -> None:
+        """Note what came of it for `flyball sources ls`, where that is worth a write."""
+        log = self.tools.store.log
+        before: dict[str, Any] = json.loads(log.note(note_of(source.name)) or "{}")
+        stands = {"waiting": list(pulled.waiting), "bad": list(pulled.bad)}
+        same = {name: before.get(name, []) for name in stands} == stands
+        if same and not pulled.happened:
+            return
+        now = self.tools.clock.now()
+        counts = {name: before.get(name, 0) + getattr(pulled, name) for name in COUNTED}
+        log.append(
+            Commit(notes={note_of(source.name): canonical({"at": now, **counts, **stands}).decode()}), now
+        )
+
+
+def note_of(name: str) -> str:
+    """Under which name it is noted what came of a source."""
+    return f"source/{name}"
+
+
+def poll(tools: Tools, sources: Sources | None, now: Instant) -> None:
+    """Begin with what is due of a loop's sources, if it has any."""
+    if sources is not None:
+        sources.poll(now)

@@ -1,0 +1,115 @@
+"""`flyball sources`, as an operator meets it: what is there, what came of it, what a map makes of a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.test_mappings import STUDIO
+from tests.loops import write_loop
+from tests.stores import chance
+from tests.web.served import REAL
+
+from flyball.adapters.sql import open_store
+from flyball.cli.main import main
+
+SOURCES = """
+[sources.exports]
+kind = "folder"
+place = "exports"
+map = { annotator = "who" }
+[sources.studio]
+kind = "label_studio"
+secrets = ["$FLYBALL_TEST_SECRET"]
+"""
+ROWS = "item,who,label\ntx-1,ann-1,fraud\ntx-2,ann-1\n"
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Path:
+    directory = write_loop(tmp_path / "loop", settings=REAL + SOURCES)
+    (directory / "exports").mkdir()
+    (directory / "exports" / "a.csv").write_text(ROWS)
+    return directory
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as end:
+        main(list(words))
+    assert isinstance(end.value.code, int)
+    told = capsys.readouterr()
+    return end.value.code, told.out if "--json" in words else told.out + told.err
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    code, out = run(capsys, *words, "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def test_a_file_is_tried_on_a_map_and_nothing_is_written(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = run(
+        capsys, "sources", "test", "exports", str(loop / "exports" / "a.csv"), "--loop", str(loop)
+    )
+    assert code == 1
+    assert "tx-1  ann-1      fraud" in out and "1 answers; 1 mistakes. Nothing was written." in out
+    assert "a.csv:3: here: the row has 2 cells, and 3 columns have names" in out
+    assert not (loop / "flyball.db").exists()
+
+
+def test_the_body_of_a_call_is_tried_as_it_would_be_read(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (loop / "call.json").write_text(json.dumps(STUDIO))
+    words = ("sources", "test", "studio", str(loop / "call.json"), "--loop", str(loop))
+    code, out = run(capsys, *words)
+    assert code == 0 and "tx-9  3          fraud  2026-11-20 09:00:05  annotation-17@" in out
+    (answer,) = asked(capsys, *words)[0]["answers"]
+    assert (answer["item"], answer["batch"]) == ("tx-9", "batch-2")
+
+
+def test_what_was_pulled_is_listed_with_what_could_not_be_read(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = asked(capsys, "sources", "pull", "exports", "--loop", str(loop))
+    assert (first["new"], first["unread"]) == (1, 1)
+    again = asked(capsys, "sources", "pull", "exports", "--again", "--loop", str(loop))
+    assert (again["new"], again["again"]) == (0, 1)
+    exports, studio = asked(capsys, "sources", "ls", "--loop", str(loop))
+    assert (exports["last"]["new"], exports["unread"]) == (1, 1)
+    assert exports["problems"][0]["where"] == "a.csv:3"
+    assert studio["from"] == "/v1/sources/studio"
+    code, out = run(capsys, "sources", "ls", "--loop", str(loop))
+    assert code == 0 and "exports: 1 unread, such as a.csv:3: the row has 2 cells" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("pull", "export"), "there is no [sources.export] in loop.toml; there are: exports, studio"),
+        (("test", "export", "x.csv"), "there is no [sources.export] in loop.toml"),
+        (("test", "exports", "x.csv"), "x.csv is no file"),
+        (("test", "exports", "loop.toml"), "is not read; files end in .csv"),
+    ],
+)
+def test_what_is_not_there_is_told(
+    loop: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], complaint: str
+) -> None:
+    named = [str(loop / word) if word == "loop.toml" else word for word in words]
+    code, out = run(capsys, "sources", *named, "--loop", str(loop))
+    assert code == 2 and complaint in out
+
+
+def test_a_source_that_cannot_be_used_as_written_keeps_the_loop_from_opening(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = '[sources.exports]\nkind = "folder"\nmap = { lable = "x" }\n'
+    directory = write_loop(tmp_path / "loop", settings=REAL + broken)
+    code, out = run(capsys, "sources", "pull", "exports", "--loop", str(directory))
+    assert code == 2 and "did you mean `label`?" in out
+    # What was opened on the way is free again.
+    open_store(directory / "flyball.db", salt=chance()).close()

@@ -1,0 +1,290 @@
+"""Calls of labelling tools: believed only where they are rightly signed, kept once, and never lost."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.core.test_mappings import BOXES, LOOP, STUDIO, changed
+from tests.forged_signatures import BODY, SECRET, STANDARD, forged, plain, standard
+from tests.web.served import a_loop, asked, captured
+
+from flyball.adapters.clock import RealClock
+from flyball.bootstrap.sources import make_sources
+from flyball.core.facts import DeliveryUnread, Recorded
+from flyball.errors import BadUsage, Unreachable
+from flyball.ports import Commit, Log, Receipt
+from flyball.settings import SourceSettings
+from flyball.settings.outside import ApiSettings
+from flyball.web.api import Api
+from flyball.web.webhooks import callers_of
+from flyball.work.withdrawals import Withdrawals
+
+SOURCES = {
+    "studio": SourceSettings("label_studio", (SECRET,)),
+    "box": SourceSettings("labelbox", (SECRET, "the-secret-before-it")),
+    "loop": SourceSettings("dataloop", (SECRET,), scheme="hmac"),
+    "own": SourceSettings("signed", (STANDARD,)),
+    "twin": SourceSettings("signed", (STANDARD,)),
+}
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[Api]:
+    with a_loop(directory) as app:
+        app.tools.settings = replace(app.tools.settings, sources=SOURCES)
+        api = Api(app.tools, ApiSettings(), "token-of-the-loop-itself")
+        try:
+            yield api
+        finally:
+            api.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    with served(tmp_path / "loop") as api:
+        yield api
+
+
+def called(api: Api, name: str, body: bytes, headers: Sequence[tuple[str, str]]) -> httpx.Response:
+    sent = [(header.encode(), value.encode("utf-8", "replace")) for header, value in headers]
+    return asked(api, lambda client: client.post(f"/v1/sources/{name}", content=body, headers=sent))
+
+
+def studio(api: Api, sent: Any) -> httpx.Response:
+    return called(api, "studio", json.dumps(sent).encode(), [("authorization", f"Bearer {SECRET}")])
+
+
+def own(api: Api, sent: Any, identity: str = "msg_1", late: float = 0.0, name: str = "own") -> httpx.Response:
+    body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+    now = str(int(RealClock().now() - late))
+    return called(api, name, body, standard(identity=identity, timestamp=now, body=body))
+
+
+def facts(api: Api, kind: str) -> list[Recorded]:
+    return list(api.tools.store.log.read(kinds=[kind]))
+
+
+EVENT = {"item": "tx-1", "annotator": "ann-1", "label": "fraud"}
+
+
+def test_nothing_of_a_forged_call_is_kept_but_a_count(api: Api) -> None:
+    before = api.tools.store.log.head()
+
+    async def ask(client: httpx.AsyncClient) -> list[tuple[str, int]]:
+        found = []
+        for call in (call for call in forged() if call.scheme == "standard" and call.secrets == (STANDARD,)):
+            headers = [(h.encode(), v.encode("utf-8", "replace")) for h, v in call.headers]
+            sent = await client.post("/v1/sources/own", content=call.body, headers=headers)
+            found.append((call.name, sent.status_code))
+        return found
+
+    statuses = asked(api, ask)
+    assert len(statuses) > 80
+    assert {status for _, status in statuses} == {401}
+    assert api.tools.store.log.head() == before
+    assert api.metrics.refused["bad_signature"] == len(statuses)
+
+
+def test_who_is_not_known_hears_the_same_as_who_forges(api: Api) -> None:
+    unknown = called(api, "nobody", BODY, [("authorization", f"Bearer {SECRET}")])
+    wrong = called(api, "studio", BODY, [("authorization", "Bearer wrong-wrong-wrong-wrong")])
+    assert (unknown.status_code, unknown.json()) == (wrong.status_code, wrong.json())
+    assert unknown.status_code == 401
+
+
+def test_a_call_is_safe_before_it_is_answered_and_again_is_the_first_receipt(api: Api) -> None:
+    first, again = own(api, EVENT), own(api, EVENT)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert first.json()["seq"] == again.json()["seq"] and first.json()["id"] == "delivery-msg_1"
+    assert len(captured(api)) == 1
+
+
+def test_an_old_call_that_was_right_once_is_refused_when_it_is_replayed(api: Api) -> None:
+    assert own(api, EVENT, late=290).status_code == 202
+    assert own(api, EVENT, late=310).status_code == 401
+    assert len(captured(api)) == 1
+
+
+def test_two_sources_with_the_same_ids_are_two_things(api: Api) -> None:
+    assert own(api, EVENT).json()["new"] and own(api, EVENT, name="twin").json()["new"]
+    assert len(captured(api)) == 2
+
+
+def test_the_same_id_with_other_content_is_a_conflict_and_both_are_kept(api: Api) -> None:
+    own(api, EVENT)
+    other = own(api, {**EVENT, "label": "legit"})
+    assert other.status_code == 409
+    assert [fact.label for fact in captured(api)] == ["fraud"]
+    assert len(list(api.tools.store.evidence.contested())) == 1
+
+
+def test_a_captured_labelbox_call_without_a_time_can_be_replayed_for_ever_to_no_effect(api: Api) -> None:
+    body = json.dumps(BOXES).encode()
+    signed = [("x-hub-signature", "sha1=" + plain(body=body, how="sha1"))]
+    statuses = [called(api, "box", body, [*signed, ("x-labelbox-id", str(n))]).status_code for n in range(4)]
+    assert statuses == [202, 200, 200, 200]
+    old = hmac.new(b"the-secret-before-it", body, "sha256").hexdigest()
+    assert called(api, "box", body, [("x-hub-signature-256", f"sha256={old}")]).status_code == 200
+    assert len(captured(api)) == 1
+
+
+def test_what_a_header_says_that_is_not_signed_changes_nothing(api: Api) -> None:
+    body = json.dumps(BOXES).encode()
+    signed = ("x-hub-signature-256", "sha256=" + plain(body=body))
+    assert called(api, "box", body, [signed, ("x-labelbox-event", "LABEL_DELETED")]).status_code == 202
+    assert [fact.withdrawn for fact in captured(api)] == [False]
+
+
+def test_label_studio_calls_with_a_secret_and_its_counters_may_change(api: Api) -> None:
+    first = studio(api, STUDIO)
+    assert first.status_code == 202
+    assert studio(api, STUDIO).status_code == 200
+    # The same annotation in a call whose project counts one task more is another call, with the same effect.
+    assert studio(api, changed(STUDIO, "project.title", "cards!")).status_code == 202
+    assert [(fact.item, fact.revision) for fact in captured(api)] == [("tx-9", 1795165205.0)] * 2
+    assert not list(api.tools.store.evidence.contested())
+
+
+def test_dataloop_calls_are_read_in_their_shape(api: Api) -> None:
+    body = json.dumps({"annotation": LOOP}).encode()
+    assert called(api, "loop", body, [("x-signature", plain(body=body))]).status_code == 202
+    assert captured(api)[0].annotator == "bob@example.org"
+
+
+def test_what_nobody_can_read_is_kept_once_with_its_bytes_and_what_is_wrong(api: Api) -> None:
+    sent = changed(BOXES, "projects.p-1.labels.0.annotations.objects.0.bounding_box.top", None)
+    body = json.dumps(sent).encode()
+    signed = [("x-hub-signature-256", "sha256=" + plain(body=body))]
+    first, again = (called(api, "box", body, signed) for _ in range(2))
+    assert first.status_code == again.status_code == 202
+    assert first.json()["unread"][0]["code"] == "null"
+    assert first.json()["unread"][0]["where"].endswith("/bounding_box/top")
+    (kept,) = facts(api, "delivery-unread")
+    assert isinstance(kept.fact, DeliveryUnread) and kept.fact.code == "null"
+    (link,) = [link for link in api.tools.store.evidence.links() if link.seq == kept.seq]
+    assert link.raw == body
+    assert not captured(api)
+
+
+def test_a_rightly_signed_body_that_is_no_json_is_kept_too_and_breaks_nothing(api: Api) -> None:
+    bodies = [b"", b"no json", b"[" * 5000, b'{"a":1,"a":2}', b"\xff", b'{"item":NaN}', b"7"]
+    assert {own(api, body, f"msg_{number}").status_code for number, body in enumerate(bodies)} == {202}
+    kept = [link.raw for link in api.tools.store.evidence.links() if link.kind == "delivery-unread"]
+    assert kept == bodies
+
+
+def test_an_event_that_says_nothing_about_labels_leaves_nothing_behind(api: Api) -> None:
+    before = api.tools.store.log.head()
+    told = studio(api, {"action": "PROJECT_UPDATED", "project": {"id": 1}})
+    assert told.status_code == 202 and "PROJECT_UPDATED" in told.json()["about"]
+    assert api.tools.store.log.head() == before
+
+
+def test_several_answers_in_one_call_are_each_answered_for(api: Api) -> None:
+    told = own(api, [EVENT, {**EVENT, "item": "tx-2"}, {"item": "tx-3"}])
+    assert told.status_code == 202
+    assert [each["status"] for each in told.json()["results"]] == [202, 202]
+    assert {flaw["where"] for flaw in told.json()["unread"]} == {"/2/annotator", "/2/label"}
+    assert len({each["id"] for each in told.json()["results"]}) == 2
+
+
+@pytest.mark.parametrize("order", ["said first", "deleted first", "deleted, then two versions"])
+def test_words_that_are_deleted_in_the_tool_are_taken_back_in_whatever_order_they_come(
+    api: Api, order: str
+) -> None:
+    gone = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 17}]}
+    later = changed(STUDIO, "annotation.updated_at", "2026-11-20T10:00:00Z")
+    back = Withdrawals(api.tools, "source:studio")
+    other = changed(STUDIO, "annotation.id", 170)
+    sent = {
+        "said first": [STUDIO, gone],
+        "deleted first": [gone, STUDIO],
+        "deleted, then two versions": [gone, later, STUDIO],
+    }
+    for each in [other, *sent[order]]:
+        assert studio(api, each).status_code == 202
+        back.look(api.tools.clock.now())
+    words = [fact for fact in captured(api) if fact.withdrawn]
+    said = [fact for fact in captured(api) if not fact.withdrawn]
+    assert len(words) == len(said) - 1
+    for fact in words:
+        assert (fact.item, fact.annotator, fact.label) == ("tx-9", "3", "")
+    last = max(said[1:], key=lambda fact: fact.revision or 0)
+    newest = max(words, key=lambda fact: fact.revision or 0)
+    assert newest.revision is not None and last.revision is not None and newest.revision > last.revision
+    # Looked at again from the beginning, nothing is taken back a second time.
+    assert Withdrawals(api.tools, "source:studio").look(api.tools.clock.now()) == 0
+
+
+def test_a_deletion_that_could_not_be_carried_out_is_carried_out_the_next_time(api: Api) -> None:
+    class Away:
+        """A log that can be read, and takes nothing."""
+
+        def __init__(self, log: Log) -> None:
+            self.read, self.head, self.note = log.read, log.head, log.note
+
+        def append(self, commit: Commit, now: float) -> tuple[Receipt, ...]:
+            raise Unreachable("the disk is full")
+
+    studio(api, STUDIO)
+    back = Withdrawals(api.tools, "source:studio")
+    back.look(1.0)
+    studio(api, {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 17}]})
+    whole = api.tools.store
+    api.tools.store = replace(whole, log=Away(whole.log))
+    with pytest.raises(Unreachable):
+        back.look(2.0)
+    api.tools.store = whole
+    assert (back.look(3.0), back.look(4.0)) == (1, 0)
+
+
+def test_a_better_map_reads_what_could_not_be_read_before(api: Api) -> None:
+    own(api, {"task": {"id": "tx-1"}, "annotator": "ann-1", "label": "fraud"})
+    assert not captured(api)
+    better = replace(SOURCES["own"], map={"item": "task.id"})
+    api.tools.settings = replace(api.tools.settings, sources={"own": better})
+    sources = make_sources(api.tools.settings, api.tools)
+    assert sources is not None
+    assert sources.pull("own").new == 0
+    assert sources.pull("own", again=True).new == 1
+    assert sources.pull("own", again=True).new == 0
+    assert captured(api)[0].item == "tx-1"
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        (
+            SourceSettings("signed", ("$FLYBALL_NOT_SET",)),
+            "is read from $FLYBALL_NOT_SET, and that is not set",
+        ),
+        (SourceSettings("signed", ("canary-short",)), "at least 16 characters"),
+        (SourceSettings("signed", ("whsec_canary!",)), "base64"),
+        (SourceSettings("folder", ("canary-canary-canary",)), "of kind folder, which calls nobody"),
+        (SourceSettings("signed", (STANDARD,), map={"lable": "x"}), "did you mean `label`?"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_told_before_anything_is_served_without_its_secret(
+    source: SourceSettings, complaint: str
+) -> None:
+    with pytest.raises(BadUsage) as error:
+        callers_of({"own": source}, {})
+    assert complaint in str(error.value) and "[sources.own]" in str(error.value)
+    assert "canary" not in str(error.value)
+
+
+def test_no_secret_is_in_anything_that_is_said_or_kept(api: Api) -> None:
+    said = [own(api, EVENT).text, own(api, b"x").text, called(api, "own", BODY, standard()).text]
+    said += ["\n".join(api.metrics.lines()), repr(api.metrics), studio(api, STUDIO).text]
+    kept = [bytes(link.body or b"") + bytes(link.raw or b"") for link in api.tools.store.evidence.links()]
+    for secret in (SECRET, STANDARD, STANDARD[6:]):
+        assert not any(secret in each for each in said)
+        assert not any(secret.encode() in each for each in kept)

@@ -1,0 +1,137 @@
+"""`flyball integrate` as an operator meets it, and `reconcile` under every policy."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.loops import SETTINGS, little, write_loop
+from tests.postgres import a_loop, needed
+from tests.stores import answer, arrivals
+from tests.work.test_integrate import item, one_pass, proved, say, with_items
+
+from flyball.adapters.contract_file import read
+from flyball.bootstrap import App, open_loop
+from flyball.cli.main import main
+from flyball.core.facts import LabelSettled
+from flyball.core.labels.contract import POLICIES, Contract, Policy
+from flyball.ports import Commit, Draft
+from flyball.work.reconcile import Reconciled, reconcile
+
+CONTRACT = """
+name: cards
+version: 1
+labels: {"0": fine, "1": fraud, "?": {definition: nobody can tell, abstains: true}}
+ambiguous: [note]
+settle:
+  policy: POLICY
+history: [{version: 1, at: 2026-11-01, by: me, because: first}]
+"""
+MORE: dict[Policy, str] = {
+    "majority": "",
+    "newest": "",
+    "weighted": "\n  weights: {ann-1: 3}",
+    "senior": "\n  seniority: [ann-1, ann-2]",
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as end:
+        main(list(words))
+    assert isinstance(end.value.code, int)
+    told = capsys.readouterr()
+    return end.value.code, told.out if "--json" in words else told.out + told.err
+
+
+def filled(directory: Path) -> Path:
+    """A loop on its own store, with three answers about two items that came and one that did not."""
+    with closing(open_loop(directory)) as app:
+        app.tools.write(arrivals(["i-0", "i-1"]), app.clock.now())
+        for name in ("i-0", "i-1", "nobody"):
+            say(app, name)
+    return directory
+
+
+def test_the_command_merges_what_waits_and_tells_the_proof(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = ("--loop", str(filled(write_loop(tmp_path))))
+    code, out = run(capsys, "integrate", *loop, "--dry-run", "--json")
+    told = json.loads(out)
+    assert (code, told["waiting"], told["proof"]["pending"], told["dry_run"]) == (0, 3, 3, True)
+    code, out = run(capsys, "integrate", *loop)
+    assert (code, "2 labels from 3 answers, 1 parked" in out) == (0, True)
+    assert "proved: captured 3 = 2 merged + 1 parked + 0 pending + 0 dead + 0 superseded" in out
+    assert run(capsys, "integrate", *loop, "--workers", "2")[0] == 2
+    code, out = run(capsys, "integrate", "allow", "1", "--because", "x", *loop, "--dry-run")
+    assert (code, "no class is held back" in out) == (2, True)
+
+
+def test_the_command_ends_with_1_where_an_answer_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = filled(write_loop(tmp_path))
+    with closing(open_loop(directory)) as app:
+        app.tools.write(Commit([Draft(answer("i-7"))]), app.clock.now())
+    code, out = run(capsys, "integrate", "--loop", str(directory))
+    assert (code, "NOT PROVED" in out, "1 LOST" in out) == (1, True, True)
+
+
+@pytest.mark.slow
+def test_several_processes_merge_on_postgresql_and_nothing_is_lost_or_done_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_loop() as name:
+        written = SETTINGS.replace('id = "little"', f'id = "{name}"') + f'[stores]\ndatabase = "{needed()}"\n'
+        directory = write_loop(tmp_path, settings=written)
+        with closing(open_loop(directory)) as app:
+            app.tools.write(arrivals([f"i-{number}" for number in range(60)]), app.clock.now())
+            for number in range(60):
+                say(app, f"i-{number}")
+        code, out = run(capsys, "integrate", "--loop", str(directory), "--workers", "2", "--json")
+        proof = json.loads(out)["proof"]
+        assert (code, proof["merged"], proof["captured"], proof["holds"]) == (0, 60, 60, True)
+        with closing(open_loop(directory)) as app:
+            assert len(list(app.tools.store.log.read(kinds=[LabelSettled.kind]))) == 60
+
+
+def _read(content: bytes, name: str) -> Contract:
+    return read(content, name)[0]
+
+
+def again(app: App) -> Reconciled:
+    return reconcile(app.tools.store, app.tools.segments, app.tools.classes, 0.0, _read)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_todays_code_gives_the_labels_that_stand_under_every_policy(policy: Policy, tmp_path: Path) -> None:
+    (tmp_path / "contract.yaml").write_text(CONTRACT.replace("POLICY", policy + MORE[policy]))
+    app = with_items(little(tmp_path))
+    note: dict[str, Any] = {"fields": {"note": "x"}}
+    for who, label, more in [
+        ("ann-2", "0", {}),
+        ("ann-1", "1", note),
+        ("ann-3", "0", {"revision": 2.0}),
+        ("ann-3", "1", {"revision": 1.0}),
+        ("ann-4", "?", {}),
+        ("ann-2", "0", {"withdrawn": True}),
+        ("ann-5", "what", {}),
+    ]:
+        say(app, item(0), label, who=who, **more)
+        one_pass(app)
+    found = again(app)
+    assert found.fine and found.labels > 1
+    assert found.same == found.labels
+    assert found.proof == proved(app)
+    settled = [r.fact for r in app.tools.store.log.read(kinds=[LabelSettled.kind])]
+    assert {each.policy for each in settled} == {policy}  # type: ignore[union-attr]
+    # Under another policy some of them do not follow.
+    other: Policy = "newest" if policy == "majority" else "majority"
+    store, segments = app.tools.store, app.tools.segments
+    assert not reconcile(
+        store, segments, app.tools.classes, 0.0, lambda *file: replace(_read(*file), policy=other)
+    ).fine
