@@ -35,7 +35,7 @@ from flyball.work import integrate, integrate_blocks
 from flyball.work.asked import carry_out
 from flyball.work.capture import capture
 from flyball.work.integrate import Merged
-from flyball.work.integrate_proof import prove
+from flyball.work.integrate_proof import of_pass, prove
 from flyball.work.lanes import Begun, Done
 
 PAUSE = """
@@ -119,6 +119,16 @@ def test_each_pass_proves_that_no_answer_is_lost(app: App) -> None:
     assert label(app, first) == "0"
     codes = {r.fact.answer: r.fact.code for r in facts(app, AnswerParked.kind)}  # type: ignore[union-attr]
     assert codes == {strange: "unknown-item", bad: "unknown-label"}
+
+
+def test_a_large_log_is_not_counted_in_every_pass_and_a_proof_that_fails_is(app: App) -> None:
+    tools, now = app.tools, app.clock.now()
+    large = Proof(captured=200_000, merged=200_000, parked=0, pending=0, dead=0, superseded=0)
+    tools.proved = now, large
+    assert of_pass(tools, now + 19.0) is large
+    assert of_pass(tools, now + 20.0).captured == 0
+    tools.proved = now, replace(large, merged=199_999)
+    assert of_pass(tools, now + 1.0).holds
 
 
 def test_merging_again_writes_nothing(app: App) -> None:

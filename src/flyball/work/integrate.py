@@ -119,7 +119,7 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         different = integrate_proof.validate(tools, written, rules, now)
         skewed = note_clocks(tools, [each.merge.job.cause for each in merged], rules.contract, now)
         blocked = integrate_blocks.look(tools, now, closed=bool(closed))
-        found = integrate_proof.prove(tools.store)
+        found = integrate_proof.of_pass(tools, now)
         integrate_proof.told(tools, found, now)
     more = f", {wrote.parked} parked" if wrote.parked else ""
     about = f"{len(written)} labels from {wrote.done} answers{more}"

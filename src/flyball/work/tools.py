@@ -15,6 +15,7 @@ from flyball.core.control import KnobState
 from flyball.core.facts import AlertCleared, AlertRaised, CanaryBegan, Fact, KnobTurned
 from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
 from flyball.core.knobs import Value
+from flyball.core.labels.proof import Proof
 from flyball.core.labels.shares import Shares
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, levels, stack
@@ -76,6 +77,8 @@ class Tools:
     contracts: ContractBook | None = None
     #: Jobs of integration that could not be given back, because nobody was there to take them.
     owed: list[Job] = field(default_factory=list)
+    #: When integration last counted what it proves, and what it found.
+    proved: tuple[Instant, Proof] | None = None
     #: How the shares of classes moved from batch to batch.
     shares: Shares = field(default_factory=Shares)
     #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.

@@ -60,18 +60,18 @@ class Moment:
     def value(self, expression: Expression) -> Side:
         """What an expression is; None where anything in it is no data or not finite."""
         match expression:
-            case Read(signal=name):
-                return self._signal(name)
-            case Call(window=None):
-                return self._now(expression)
-            case Call():
-                return _finite(self.history.value(expression, self.about))
             case Number(value=number):
                 return number
             case Word(value=word):
                 return word
+            case Read(signal=name):
+                return self._signal(name)
             case KnobRead(knob=name):
                 return self._knob(name)
+            case Call(window=None):
+                return self._now(expression)
+            case Call():
+                return _finite(self.history.value(expression, self.about))
             case Arithmetic():
                 return self._arithmetic(expression)
             case _:
@@ -134,9 +134,6 @@ class Sides:
     loop: Mapping[str, Expression]
     each: Mapping[str, Expression]
     annotators: bool
-    #: Of the loop's, those that are signals as they are, with the key of each, and all others.
-    signals: tuple[tuple[str, str], ...]
-    others: tuple[tuple[str, Expression], ...]
 
     @classmethod
     def of(cls, ruleset: Ruleset) -> Sides:
@@ -148,9 +145,7 @@ class Sides:
             for part in (rule.when, rule.until):
                 if part is not None:
                     (loop if rule.foreach is None else each).update(_sides(part))
-        signals = tuple((key, side.signal) for key, side in loop.items() if isinstance(side, Read))
-        others = tuple((key, side) for key, side in loop.items() if not isinstance(side, Read))
-        return cls(loop, each, any(rule.foreach for rule in ruleset.rules), signals, others)
+        return cls(loop, each, any(rule.foreach for rule in ruleset.rules))
 
     def readings(
         self, snapshot: Snapshot, history: History, knobs: Mapping[str, Value]
@@ -158,13 +153,11 @@ class Sides:
         """What each side is now. One look is one call, after the history was fed."""
         moment = Moment(snapshot, history, knobs)
         values = snapshot.values
-        found: dict[str, Side] = {}
         # Most sides are signals as they are: for them the tree need not be walked.
-        for key, signal in self.signals:
-            value = values.get(signal)
-            found[key] = value if type(value) is float and math.isfinite(value) else _finite(value)
-        for key, side in self.others:
-            found[key] = moment.value(side)
+        found: dict[str, Side] = {
+            key: _finite(values.get(side.signal)) if type(side) is Read else moment.value(side)
+            for key, side in self.loop.items()
+        }
         for annotator in snapshot.each if self.annotators else ():
             found[_at(_PRESENT, annotator)] = 1.0
             own = Moment(snapshot, history, knobs, annotator)

@@ -11,7 +11,6 @@ from flyball.core.knobs import Value
 from flyball.core.rules.advance import rows_of
 from flyball.core.rules.conditions import Moment, Side, Sides, read_by
 from flyball.core.rules.history import History
-from flyball.core.rules.layers import Layers
 from flyball.core.rules.look import look
 from flyball.core.rules.memory import Memory
 from flyball.core.rules.model import Rule, Ruleset
@@ -54,8 +53,7 @@ class Evaluator:
         self._sides = Sides.of(rules)
         self._rows = rows_of(rules)
         self._read_by: dict[tuple[str, str | None], list[str]] = {}
-        self._layers: Layers | None = None
-        self._knobs: dict[str, Value] | None = None
+        self._knobs: tuple[KnobState, dict[str, Value]] | None = None
         for snapshot in past:
             self.history.add(snapshot)
 
@@ -63,11 +61,7 @@ class Evaluator:
         """Take a look at `snapshot.at`. It counts once it is kept; see `keep`."""
         now = snapshot.at
         self.history.add(snapshot)
-        layers = self._layers
-        if layers is None or layers.knobs is not knobs:
-            layers = self._layers = Layers(knobs)
-            self._knobs = None
-        values = self._values(layers, now)
+        values = self._values(knobs, now)
         readings = self._sides.readings(snapshot, self.history, values)
         truths = self._truths(self.rules, readings)
 
@@ -91,7 +85,6 @@ class Evaluator:
             seen=seen,
             live=live,
             rows=self._rows,
-            layers=layers,
         )
         return Taken(snapshot, readings, truths, self.memory, memory, facts)
 
@@ -99,11 +92,14 @@ class Evaluator:
         """Remember a look, once what followed from it is written down."""
         self.memory = taken.memory
 
-    def _values(self, layers: Layers, now: Instant) -> dict[str, Value]:
+    def _values(self, knobs: KnobState, now: Instant) -> dict[str, Value]:
         """Every knob in force: those of the look before, where nothing was turned and nothing runs out."""
-        if self._knobs is None or layers.timed:
-            self._knobs = knob_values(layers.knobs, now)
-        return self._knobs
+        if self._knobs is None or self._knobs[0] is not knobs:
+            values = knob_values(knobs, now)
+            lasting = all(layer.until is None for layers in knobs.turned.values() for layer in layers)
+            self._knobs = (knobs, values) if lasting else None
+            return values
+        return self._knobs[1]
 
 
 def knob_values(knobs: KnobState, now: Instant) -> dict[str, Value]:

@@ -8,7 +8,6 @@ from flyball.core.control import SAFE, KnobState, Layer, Target
 from flyball.core.facts import DecisionMade, KnobTurned
 from flyball.core.ids import Digest, RuleId
 from flyball.core.knobs import Value
-from flyball.core.rules.layers import Layers
 from flyball.core.rules.limits import SILENT_FOR, TURNS_WITHIN, bounded, since, span_text
 from flyball.core.rules.memory import Moment, Step
 from flyball.core.rules.model import Bounds, Span
@@ -29,16 +28,16 @@ def ended(knobs: KnobState, moment: Moment, rules: Digest) -> Upkeep:
         yield _off(target, layer, because)
 
 
-def orphans(layers: Layers, held: Collection[tuple[Target, str]], why: str) -> Iterator[KnobTurned]:
+def orphans(knobs: KnobState, held: Collection[tuple[Target, str]], why: str) -> Iterator[KnobTurned]:
     """Holds that no active rule stands for are taken off."""
-    for target, layer in layers.holds:
+    for target, layer in knobs.holds():
         if layer.name != SAFE and (target, layer.name) not in held:
             yield _off(target, layer, why)
 
 
 def unheard(
     silent: Mapping[Target, Moment],
-    layers: Layers,
+    knobs: KnobState,
     bounds: Mapping[str, Bounds],
     moment: Moment,
     before: Moment | None,
@@ -46,7 +45,7 @@ def unheard(
     live: bool,
 ) -> Upkeep:
     """A knob returns to its safe value when its signals were silent too long, until they are heard."""
-    over, knobs = set[Target](), layers.knobs
+    over = set()
     for target, start in silent.items():
         limits = bounds.get(target.knob)
         allowed = (limits.silent_for if limits else None) or SILENT_FOR
@@ -62,7 +61,7 @@ def unheard(
             yield _said("safe", because, target, (was, to), moment, rules, live)
             if live:
                 yield KnobTurned(target.knob, SAFE, to, because, CONTROLLER, about=target.about)
-    for target, layer in layers.holds:
+    for target, layer in knobs.holds():
         if layer.name == SAFE and (target not in over or not live):
             because = f"the signals of `{target}` are heard again" if live else ONLY_ADAPTIVE
             off = _off(target, layer, because)
@@ -79,18 +78,19 @@ def safe_value(knobs: KnobState, bounds: Bounds | None, name: str) -> Value | No
 def trails_at(
     trails: Mapping[Target, tuple[Step, ...]],
     targets: Collection[Target],
-    layers: Layers,
+    knobs: KnobState,
     bounds: Mapping[str, Bounds],
     moment: Moment,
 ) -> dict[Target, tuple[Step, ...]]:
     """The moves of these knobs up to now; what is older than any limit asks for is dropped."""
     now: dict[Target, tuple[Step, ...]] = {}
     for target in targets:
-        base, ruled = layers.stands(target, moment.at)
+        base = knobs.base(target.knob, target.about)
+        ruled = knobs.ruled(target.knob, moment.at, target.about)
         trail = trails.get(target, ())
-        if not trail or trail[-1].base != base or trail[-1].ruled != ruled:
+        if not trail or (trail[-1].base, trail[-1].ruled) != (base, ruled):
             trail = (*trail, Step(moment, base, ruled))
-        now[target] = trail if len(trail) == 1 else _recent(trail, bounds.get(target.knob), moment)
+        now[target] = _recent(trail, bounds.get(target.knob), moment)
     return now
 
 
@@ -107,6 +107,8 @@ def unsettled(
 
 
 def _recent(trail: tuple[Step, ...], bounds: Bounds | None, moment: Moment) -> tuple[Step, ...]:
+    if len(trail) == 1:
+        return trail
     return max((tuple(since(trail, moment, span)) for span in _spans(bounds)), key=len)
 
 

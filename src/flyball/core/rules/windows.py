@@ -216,8 +216,6 @@ class Window:
         self._by_cycle = call.window.unit == "cycles"
         self._length = call.window.amount
         self._fold = _fold(call, self._by_cycle)
-        #: The fold knows nothing of its own: it reads the points.
-        self._bare = isinstance(self._fold, _Ends | _ShortLine)
         self._points: deque[Point] = deque()
         self._first_look: Point | None = None
         self._first_point: Point | None = None
@@ -255,7 +253,7 @@ class Window:
 
     def _folded(self) -> _Fold:
         """The fold of all points; made anew over cycles, as the last point changes until its cycle ends."""
-        if not self._by_cycle or self._bare:
+        if not self._by_cycle:
             return self._fold
         fold = _fold(self._call, by_cycle=True)
         for point in self._points:
