@@ -103,9 +103,17 @@ class Tools:
                     self.knobs = self.knobs.evolve(recorded.fact)
 
     def write(self, commit: Commit, now: Instant) -> tuple[Receipt, ...]:
-        """Write a commit down and take it in."""
+        """Write a commit down and take it in.
+
+        A write that fails may stand all the same, where only the answer was lost: that is taken in
+        before anything else is decided.
+        """
         with self.lock:
-            receipts = self.store.log.append(commit, now)
+            try:
+                receipts = self.store.log.append(commit, now)
+            except Exception:
+                self.behind = True
+                raise
             self.catch_up()
         self.changed()
         return receipts
