@@ -242,12 +242,20 @@ class Hunt:
             self.said(f"BROKEN after {what}: {problem}")
 
 
-def hunt(directory: Path, seed: int, kills: int, prefect: bool, said: Callable[[str], None]) -> list[str]:
+def hunt(
+    directory: Path,
+    seed: int,
+    kills: int,
+    prefect: bool,
+    said: Callable[[str], None],
+    transactions: int = 1500,
+    days: float = 3.0,
+) -> list[str]:
     """Kill so many times, in a loop that is made anew when it came to its end; give what was broken."""
     chance = rng(seed, "kills")
     found: list[str] = []
     for number in count():
-        with Hunt(write_loop(directory / f"loop-{number}"), prefect, said) as one:
+        with Hunt(write_loop(directory / f"loop-{number}", transactions, days), prefect, said) as one:
             while kills and one.kill(moment(chance)):
                 kills -= 1
             if not kills:

@@ -208,8 +208,8 @@ def fuzz(directory: Path, count: int, seed: int, say: bool = False) -> Found:
         if (raw := taken.pop(link.seq, None)) is not None and raw.strip(b" \t\r\n") != link.raw:
             found.wrong.append(f"fact {link.seq} holds {link.raw!r} where {raw!r} was sent")
     found.wrong += [f"fact {seq} was acknowledged and is not there" for seq in taken]
-    if api.held:
-        found.wrong.append(f"{api.held} bytes are held for good")
+    if api.held.bytes:
+        found.wrong.append(f"{api.held.bytes} bytes are held for good")
     store.close()
     return found
 

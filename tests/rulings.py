@@ -189,7 +189,7 @@ class Station:
         )
         self.steering = Steering(
             tools=tools,
-            features=(),
+            features=tuple,
             watch=Watch(Cusum()),
             gauges=self.dial,
             rulebook=book,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.core.ids import Digest, Position, canonical
-from flyball.errors import BadFile, BadUsage, Conflict, FlyballError, Problem, StoreLocked, Unreachable
+from flyball.errors import BadFile, BadUsage, Conflict, FlyballError, Problem, Unreachable
 from flyball.ports import Receipt
 from flyball.work import handed
 
@@ -26,8 +26,8 @@ __all__ = ["Capture", "Event", "Receipt", "capture_to"]
 
 #: An event as docs/how-to/send-answers.md describes it, or one that is written as JSON already.
 Event = Mapping[str, Any] | str | bytes
-#: So many are handed over at once.
-TOGETHER = 500
+#: So many are handed over at once, and so many bytes.
+TOGETHER, BYTES = 500, 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ class Capture:
         """
         written = [_written(event) for event in events]
         handed.answers_of(written)
-        starts = range(0, len(written), TOGETHER)
-        return tuple(receipt for start in starts for receipt in self._send(written[start : start + TOGETHER]))
+        return tuple(receipt for chunk in _chunks(written) for receipt in self._send(chunk))
 
 
 @contextmanager
@@ -72,21 +71,17 @@ def capture_to(loop: str | os.PathLike[str], token: str | None = None) -> Iterat
 
 @contextmanager
 def _here(directory: Path) -> Iterator[Callable[[Sequence[bytes]], Sequence[Receipt]]]:
-    from flyball.adapters.local_socket import NobodyListens, ask, socket_of
-    from flyball.bootstrap import open_loop
+    from flyball.bootstrap import App, reach
 
     opened: list[App] = []
 
     def send(events: Sequence[bytes]) -> Sequence[Receipt]:
         if not opened:
             request = {"command": "capture", "events": [event.decode() for event in events]}
-            if socket_of(directory).exists():
-                with suppress(NobodyListens):  # it may be left behind by a process that was killed
-                    return [Receipt(**each) for each in ask(directory, request)["receipts"]]
-            try:
-                opened.append(open_loop(directory))
-            except StoreLocked:
-                return [Receipt(**each) for each in ask(directory, request)["receipts"]]
+            reached = reach(directory, request)
+            if not isinstance(reached, App):
+                return [Receipt(**each) for each in reached["receipts"]]
+            opened.append(reached)
         tools = opened[0].tools
         return handed.taken(tools, handed.answers_of(events), tools.clock.now())
 
@@ -131,6 +126,20 @@ def _over_http(address: str, token: str | None) -> Iterator[Callable[[Sequence[b
         yield send
 
 
+def _chunks(events: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """As many at once as may be; one that is too large for that goes alone."""
+    chunk: list[bytes] = []
+    size = 0
+    for event in events:
+        if chunk and (len(chunk) == TOGETHER or size + len(event) > BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(event)
+        size += len(event) + 1
+    if chunk:
+        yield chunk
+
+
 def _receipt(told: Mapping[str, Any]) -> Receipt:
     first = told.get("first", told)
     at = datetime.fromisoformat(first["at"]).timestamp()
@@ -141,6 +150,8 @@ def _refused(address: str, status: int, told: Any) -> FlyballError:
     said = told.get("message", "") if isinstance(told, Mapping) else ""
     if status in (401, 403):
         return BadUsage(f"{address} refuses us: {said}")
+    if 400 <= status < 500 and status not in (408, 429):  # these two may go well the next time
+        return BadUsage(f"{address} refuses this ({status}): {said}")
     return Unreachable(f"{address} takes nothing at the moment ({status}): {said}")
 
 

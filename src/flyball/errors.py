@@ -93,6 +93,10 @@ class Unreachable(FlyballError):
     exit_code = 3
 
 
+class StoreStopped(Unreachable):
+    """The disk under the store failed: nothing is written any more until it is opened again."""
+
+
 class StoreLocked(FlyballError):
     """Another process writes this loop. Stop it, or send the command through it."""
 

@@ -11,7 +11,7 @@ from flyball.adapters.clock import Hold, RealClock, SpedClock
 from flyball.bootstrap import App
 from flyball.core.due import Go, Wait
 from flyball.core.ids import Instant
-from flyball.errors import BadStream, Unreachable
+from flyball.errors import BadStream, StoreStopped, Unreachable
 from flyball.work.lanes import Done
 
 #: The shortest time between two passes of a lane, by the wall clock: real, and sped up.
@@ -150,10 +150,12 @@ class Live:
             await self.call(name)
         except Unreachable as error:
             self._prefect_again = loop.time() + PREFECT_AGAIN
+            if isinstance(error, StoreStopped):
+                raise
             message = f"{error}. The loop goes on without it."
-            await asyncio.to_thread(self.app.tools.alert, self.clock.now(), "prefect", message)
+            await asyncio.to_thread(self.app.tools.warn, self.clock.now(), "prefect", message)
         else:
-            await asyncio.to_thread(self.app.tools.clear, self.clock.now(), "prefect")
+            await asyncio.to_thread(self.app.tools.over, self.clock.now(), "prefect")
 
     async def _capture(self) -> None:
         while not self._stop.is_set():
@@ -164,9 +166,12 @@ class Live:
         now, tools = self.clock.now(), self.app.tools
         try:
             self.app.capture(now)
-            tools.clear(now, "capture")
+        except StoreStopped:
+            raise
         except (Unreachable, BadStream) as error:  # what was not written down is kept, and tried again
-            tools.alert(now, "capture", f"answers cannot be taken in: {error}")
+            tools.warn(now, "capture", f"answers cannot be taken in: {error}")
+        else:
+            tools.over(now, "capture")
 
     async def _watch(self) -> None:
         """End when the time is up, or when nothing is left to happen."""
@@ -184,7 +189,11 @@ class Live:
         """Ask everybody once more: a lane may have fallen asleep just before it was needed."""
         now = self.clock.now()
         dues = [lane.due(now) for name, lane in self.app.lanes.items() if name != "steer"]
-        return self.app.is_over(now) and all(isinstance(due, Wait) and due.until is None for due in dues)
+        try:
+            over = self.app.is_over(now)
+        except Unreachable:  # the store is away; nobody knows
+            return False
+        return over and all(isinstance(due, Wait) and due.until is None for due in dues)
 
     async def _until_settled(self, batch: str) -> None:
         while batch in self.app.tools.state.open and not self._stop.is_set():

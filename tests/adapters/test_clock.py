@@ -137,13 +137,27 @@ def test_a_speed_of_nothing_is_refused() -> None:
 
 def test_the_real_clock_stands_still_where_the_wall_is_set_back() -> None:
     wall = Wall()
-    clock = RealClock(wall)
+    clock = RealClock(wall, lambda: 0.0)
     wall.at -= 50.0
     assert clock.now() == 100.0
+    assert clock.wall() == 50.0
     assert clock.wall_seconds_until(103.0) == 3.0
     with clock.working(until=0.0):
         wall.at += 60.0
         assert clock.now() == 110.0
+
+
+def test_the_real_clock_goes_on_slowly_after_the_wall_was_set_back_until_both_agree() -> None:
+    wall, ticks = Wall(), Wall(0.0)
+    clock = RealClock(wall, ticks)
+    wall.at -= 50.0
+    told = []
+    for _ in range(12):
+        wall.at, ticks.at = wall.at + 10.0, ticks.at + 10.0
+        told.append(clock.now())
+    assert told[:3] == [105.0, 110.0, 115.0], "what waits for a minute does not wait for the jump"
+    assert told == sorted(told)
+    assert told[-1] == wall.at
 
 
 def test_a_virtual_clock_goes_where_it_is_set_and_never_back() -> None:

@@ -50,6 +50,30 @@ def test_each_gets_the_results_of_its_own_things() -> None:
     assert found == {number: [f"#{number}", f"#{number + 1000}"] for number in range(200)}
 
 
+def test_a_caller_whose_event_loop_closes_meanwhile_does_not_end_the_writer() -> None:
+    disk = Disk()
+    disk.may.clear()
+    writer = GroupCommit(disk.write)
+
+    class Closing(asyncio.SelectorEventLoop):
+        """Seems open until it is called."""
+
+        def call_soon_threadsafe(self, *_: object, **__: object) -> asyncio.Handle:
+            raise RuntimeError("Event loop is closed")
+
+    loop = Closing()
+    asking = loop.create_task(writer.write([1]))
+    loop.call_later(0.02, loop.stop)
+    loop.run_forever()
+    disk.may.set()
+    assert writer.written([2]) == ["#2"]
+    assert writer.alive and [*chain(*disk.commits)] == [1, 2]
+    asking.cancel()
+    loop.run_until_complete(asyncio.gather(asking, return_exceptions=True))
+    loop.close()
+    writer.close()
+
+
 def test_what_comes_while_it_writes_goes_down_together_but_never_too_much_at_once() -> None:
     disk = Disk()
     disk.may.clear()

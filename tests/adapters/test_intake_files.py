@@ -21,7 +21,7 @@ from flyball.adapters.toml_file import load
 from flyball.bootstrap import App, simulate
 from flyball.core.facts import AnswerGiven, DeliveryUnread
 from flyball.core.mappings import Map, read_map
-from flyball.errors import Unreachable
+from flyball.errors import NotFound, Unreachable
 from flyball.ports.intake import Drop
 from flyball.settings import Settings
 from flyball.work.file_rows import LONGEST, BadRows, Row, Rows
@@ -319,3 +319,17 @@ def test_a_folder_that_may_not_be_read_is_told(desk: Desk) -> None:
             desk.pull()
     finally:
         desk.folder.chmod(0o700)
+
+
+def test_a_pipe_or_a_link_to_a_device_among_the_files_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(HEAD)
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zeros.csv").symlink_to("/dev/zero")
+    (tmp_path / "linked.csv").symlink_to(tmp_path / "good.csv")
+    drop = FolderDrop(tmp_path, lambda: 0.0)
+    assert [found.name for found in drop.found()] == ["good.csv", "linked.csv"]
+    good = next(drop.found())
+    (tmp_path / "good.csv").unlink()
+    os.mkfifo(tmp_path / "good.csv")  # between the look and the reading
+    with pytest.raises(NotFound), drop.opened(good):
+        pass

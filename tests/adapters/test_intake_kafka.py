@@ -212,3 +212,34 @@ def test_a_place_that_is_no_topic_is_told(app: App, place: str, tmp_path: Path) 
         )
         assert sources is not None
         sources.pull("k")
+
+
+def test_messages_in_front_of_an_error_are_kept_and_the_error_is_told_after_them(
+    broker: tuple[str, Any], app: App, topic: str
+) -> None:
+    put(broker, topic, row("tx-1"))
+    source = opened(broker, topic)
+    real = source._consumer
+
+    class Broken:
+        """What was read so far, and then the end of a connection."""
+
+        def error(self) -> Any:
+            return kafka.KafkaError(kafka.KafkaError._TRANSPORT)
+
+    class Breaking:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def consume(self, limit: int, patience: float) -> list[Any]:
+            found = real.consume(limit, patience)
+            return [*found, Broken()] if found else []
+
+    source._consumer = cast("Any", Breaking())
+    taken: Sequence[Message] = ()
+    for _ in range(PATIENT * 2):
+        taken = taken or source.take(10, 0.5)
+    assert len(taken) == 1
+    with pytest.raises(Unreachable):
+        source.take(10, 0.5)
+    source.close()

@@ -6,21 +6,25 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+from typing import cast
 
 import pytest
 from tests.meddling import Asked, Told, answering
-from tests.stores import chance
+from tests.stores import answer, chance
 
 from flyball.adapters.desk_label_studio import LabelStudioDesk
 from flyball.adapters.label_studio_client import LabelStudio
 from flyball.adapters.label_studio_http import Away, LabelStudioHttp
 from flyball.adapters.label_studio_tasks import Rows
-from flyball.adapters.label_studio_turns import FIRST_REST, PAUSE, Workplace
+from flyball.adapters.label_studio_turns import FIRST_REST, PAUSE, Errand, Workplace
 from flyball.adapters.memory_store import memory_store
 from flyball.adapters.segments import MemorySegments
-from flyball.core.ids import BatchId, ItemId
+from flyball.core.chain import Link
+from flyball.core.ids import START, BatchId, ItemId, Position
 from flyball.errors import BadUsage, Unreachable
-from flyball.ports import Offer
+from flyball.ports import Commit, Draft, Evidence, Offer
 
 TOKEN = "a-token-that-nobody-may-see"
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -292,3 +296,41 @@ def test_the_webhook_is_kept_as_it_should_be(there: list[object], done: str | No
 def test_an_address_or_a_token_that_cannot_be_one_is_refused_at_once(url: str, token: str) -> None:
     with pytest.raises(BadUsage):
         studio_at(url, token)
+
+
+class SlowEvidence:
+    """A log whose chain is long in coming."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.ready = evidence, Event()
+
+    def links(self, after: Position = START, bodies: bool = True) -> Iterator[Link]:
+        assert self.ready.wait(20)
+        yield from self.evidence.links(after, bodies)
+
+
+def test_a_long_past_is_taken_up_beside_the_loop_and_nothing_is_asked_before() -> None:
+    store = memory_store(chance())
+    said = replace(answer("a"), batch=BatchId("b"), revision=100.0)
+    store.log.append(Commit([Draft(said, "source:studio", "w-1")]), 100.0)
+    slow, rows = SlowEvidence(store.evidence), Rows(store.items, MemorySegments())
+    place = Workplace("studio", "Flyball x", (), project="3")
+    with answering(well) as (url, asked):
+        desk = LabelStudioDesk(studio_at(url), place, rows, store.log, cast(Evidence, slow))
+        desk.offer(Offer(BatchId("b"), (ItemId("a"), ItemId("c")), 1), 101.0)
+        began = time.monotonic()
+        assert desk.collect(101.0) == () and desk.collect(101.1) == ()
+        assert (time.monotonic() - began < 10, asked, desk.team(101.2).waiting) == (True, [], 2)
+        slow.ready.set()
+        desk.wait()
+        assert (len(asked) > 0, desk.team(103.0).waiting) == (True, 1)
+        desk.close()
+    store.close()
+
+
+def test_a_clock_that_was_set_back_makes_no_errand_wait_for_as_long_as_it_jumped() -> None:
+    errand = Errand()
+    errand.done(next_at=10_060.0, now=10_000.0)
+    assert [errand.due(now) for now in (10_030.0, 10_060.0, 6_400.0)] == [False, True, True]
+    errand.failed(Unreachable("away"), now=6_400.0)
+    assert [errand.due(now) for now in (6_401.0, 6_400.0 + FIRST_REST, 0.0)] == [False, True, True]

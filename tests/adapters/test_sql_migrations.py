@@ -203,15 +203,15 @@ def test_migrations_lead_to_the_tables_that_the_code_knows(place: Place) -> None
 
 KILLED = """
 import os, sys
-from alembic.operations import Operations
+from alembic.runtime.migration import HeadMaintainer
 from flyball.adapters.sql import open_store
-execute, count = Operations.get_bind, [0]
-def killed(self):
+noted, count = HeadMaintainer.update_to_step, [0]
+def killed(self, step):
     count[0] += 1
     if count[0] == int(sys.argv[3]):
         os._exit(9)
-    return execute(self)
-Operations.get_bind = killed
+    noted(self, step)
+HeadMaintainer.update_to_step = killed
 open_store(sys.argv[1], salt=bytes, loop=sys.argv[2])
 """
 
@@ -221,7 +221,7 @@ open_store(sys.argv[1], salt=bytes, loop=sys.argv[2])
 def test_a_migration_that_is_killed_half_way_leaves_the_store_as_it_was(
     place: Place, revision: str | None
 ) -> None:
-    """Killed as it begins the last revision, with all others done and nothing committed."""
+    """Killed as the last revision ends, with all others done and nothing committed."""
     before: Any = None
     if revision is not None:
         before = place.filled_at(revision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,22 @@ def test_what_would_be_erased_is_listed_first(loop: Path, capsys: pytest.Capture
     assert (told["about"], told["facts"], told["dry_run"]) == ("annotator", 40, True)
     assert asked(capsys, "erase", "a", *where)["about"] == "item"
     assert run(capsys, "erase", "nobody", *where)[0] == 2
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_owed_is_made_up_for_by_erasing_once_more(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--loop", str(loop), "--because", "case 7")
+    with closing(sqlite3.connect(settings_of(loop).path("flyball.db"))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM event").fetchall()
+        code, out = run(capsys, "erase", "ann-2", *where)
+        assert (code, "40 facts lost" in out, "NOT SWEPT" in out, "a reader" in out) == (0, True, True, True)
+    told = asked(capsys, "erase", "ann-2", *where)
+    assert (told["facts"], told["fact"], told["swept"], told["why"]) == (0, None, True, "")
+    code, out = run(capsys, "erase", "ann-2", *where)
+    assert (code, "nothing in the log" in out) == (2, True)
 
 
 def test_latency_writes_a_page_of_its_own(

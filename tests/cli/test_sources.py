@@ -87,6 +87,35 @@ def test_what_was_pulled_is_listed_with_what_could_not_be_read(
     assert code == 0 and "exports: 1 unread, such as a.csv:3: the row has 2 cells" in out
 
 
+MORE = """
+[sources.open]
+kind = "signed"
+url = "https://example.org"
+tolerance = "1m"
+[sources.sure]
+kind = "signed"
+secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+"""
+
+
+def test_what_a_person_may_not_expect_of_a_source_is_told_and_nothing_of_one_that_is_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = write_loop(tmp_path / "loop", settings=REAL + SOURCES + MORE)
+    (loop / "exports").mkdir()
+    asked(capsys, "sources", "pull", "exports", "--loop", str(loop))
+    code, out = run(capsys, "sources", "ls", "--loop", str(loop))
+    assert code == 0
+    told = [line for line in out.splitlines() if ": " in line]
+    assert [line.split(": ")[0] for line in told] == ["studio", "studio", "open", "open"]
+    assert "studio: unauthenticated: its calls show a secret and are not signed" in out
+    assert (
+        'studio: it is not pulled: a call that is lost stays lost; with team.source = "source:studio"' in out
+    )
+    assert "open: unauthenticated: it has no secrets, and what calls us in its name is refused" in out
+    assert "open: without effect here: `tolerance`, `url`" in out
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -20,8 +20,8 @@ from flyball.core.facts import (
 )
 from flyball.core.ids import ItemId, Position
 from flyball.core.labels.proof import Accounts, proof
-from flyball.errors import LeaseLost
-from flyball.ports import Commit, Draft, Job, NewJob, Store
+from flyball.errors import LeaseLost, StaleItems
+from flyball.ports import Commit, Draft, Job, NewJob, Store, Unless
 
 
 @pytest.fixture(params=KINDS)
@@ -174,3 +174,23 @@ def test_whoever_lost_jobs_is_told_which(store: Store) -> None:
         store.log.append(Commit([Draft(AlertCleared("x"))], done=[*kept, *jobs[1:]]), 20.0)
     assert lost.value.jobs == {job.job for job in jobs[1:]}
     assert "and 1 more" in str(lost.value)
+
+
+def test_what_was_read_is_changed_only_while_nobody_said_or_settled_more_about_it(store: Store) -> None:
+    say(store, "a", "b")
+    read_at = store.log.head().seq
+    say(store, "a")
+    for names in (["a"], ["b", "a"]):
+        with pytest.raises(StaleItems, match="a"):
+            store.log.append(Commit([Draft(label("b"))], unless=Unless(read_at, ids(*names))), 20.0)
+    assert store.log.append(Commit([Draft(label("b"))], unless=Unless(read_at, ids("b"))), 20.0)[0].new
+    with pytest.raises(StaleItems):
+        store.log.append(Commit([Draft(label("b"))], unless=Unless(read_at, ids("b"))), 21.0)
+
+
+def test_answers_that_stand_alike_and_facts_at_places_are_all_told_in_order(store: Store) -> None:
+    seqs = say(store, *(f"i-{number}" for number in range(1_100)))
+    store.log.append(Commit([Draft(AnswerParked(seq, "no", "no")) for seq in seqs]), 20.0)
+    assert [each.seq for each in store.items.standing_as("parked")] == seqs
+    store.evidence.erase(seqs[:1], ids("i-0"), BodyErased(tuple(seqs[:1]), "item", "me", "law"), 30.0)
+    assert [each.seq for each in store.log.at({*seqs, Position(10_000)})] == seqs[1:]

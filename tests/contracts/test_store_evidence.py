@@ -98,6 +98,23 @@ def test_a_job_may_be_about_a_fact_that_has_stood_before(store: Store) -> None:
     assert (job.cause.seq, job.cause.fact) == (seq, answer("a"))
 
 
+# --- what a tool calls its words
+
+
+def test_all_versions_of_a_word_are_found_by_its_name_and_nothing_else(store: Store) -> None:
+    names = ("w-1@1", "w-10@1", "w-1@2", "w-1", "W-1@1", "w-1@1#gone", "w-1A", "w-1@é/~", "w%1@1")
+    for name in names:
+        store.log.append(Commit([Draft(answer("a"), "source:tool", name)]), 10.0)
+    store.log.append(Commit([Draft(answer("b"), "source:other", "w-1@3")]), 11.0)
+    store.log.append(Commit([Draft(AlertCleared("x"), "source:tool", "w-1@4")]), 12.0)
+    found = store.evidence.versions("source:tool", "w-1")
+    assert found == [(1, "w-1@1"), (3, "w-1@2"), (6, "w-1@1#gone"), (8, "w-1@é/~")]
+    assert store.evidence.versions("source:tool", "w%1") == [(9, "w%1@1")]
+    assert store.evidence.versions("source:tool", "w") == []
+    store.evidence.erase([Position(3)], [], erased(3), 20.0)
+    assert [seq for seq, _ in store.evidence.versions("source:tool", "w-1")] == [1, 6, 8]
+
+
 # --- erasing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 import pytest
@@ -53,11 +54,20 @@ def test_a_shift_that_nothing_explains_holds_both_classes_back() -> None:
         runs(20, 22, 18, 20, 29),
         runs(2, 2, 2, 2, 4, of=10),
         runs(200, 220, 180, 200, 290, of=1000),
+        runs(0, 0, 0, 0, 17, of=25, reserve=3, last={"model": 2}),
     ],
-    ids=["four runs", "nine points", "twenty points of ten items", "nine points of a thousand"],
+    ids=["four runs", "nine points", "twenty of ten items", "nine points of a thousand", "three by chance"],
 )
 def test_what_is_too_little_or_may_be_chance_counts_for_nothing(those: list[Run]) -> None:
     assert moved(those) == ()
+
+
+def test_an_ordinary_loop_is_hardly_ever_stopped_by_chance() -> None:
+    chance, stopped = Random(7), 0
+    for _ in range(40):
+        batches = [sum(chance.random() < 0.3 for _ in range(40)) for _ in range(50)]
+        stopped += any(moved(runs(*batches[at - 5 : at], of=40)) for at in range(5, 51))
+    assert stopped <= 2
 
 
 @pytest.mark.parametrize("change", ["contract", "label.answers_needed"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,23 @@ def test_no_call_of_a_stranger_is_believed_or_breaks_anything(
 ) -> None:
     secrets = (STANDARD,) if scheme == "standard" else (SECRET,)
     assert not verify(scheme, headers, body, secrets, NOW, 300).ok
+
+
+def test_however_many_signatures_a_call_has_its_body_is_read_once_a_secret() -> None:
+    class Secrets(tuple[str, ...]):
+        """Counts how often they are gone through."""
+
+        def __iter__(self) -> Iterator[str]:
+            gone.append(1)
+            return super().__iter__()
+
+    gone: list[int] = []
+    right = dict(standard())["webhook-signature"]
+    many = tuple(
+        (name, " ".join(["v1,AAAA"] * 15 + [right]) if name == "webhook-signature" else value)
+        for name, value in standard()
+    )
+    assert verify("standard", many, BODY, Secrets((STANDARD, SECRET)), NOW, 300).ok
+    stamped = f"t={NOW:.0f}," + ",".join(["v1=00"] * 15)
+    assert not verify("timestamped", [("webhook-signature", stamped)], BODY, Secrets((SECRET,)), NOW, 300).ok
+    assert len(gone) == 2

@@ -181,4 +181,5 @@ def test_a_loop_that_is_killed_and_started_again_loses_nothing_and_does_nothing_
     kills: int, prefect: bool, tmp_path: Path
 ) -> None:
     lines: list[str] = []
-    assert hunt(tmp_path, seed=3, kills=kills, prefect=prefect, said=lines.append) == [], "\n".join(lines)
+    broken = hunt(tmp_path, 3, kills, prefect, lines.append, transactions=1000, days=2)
+    assert broken == [], "\n".join(lines)

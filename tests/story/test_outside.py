@@ -156,7 +156,7 @@ def test_a_loop_runs_without_prefect_whatever_answers_in_its_place(
     there: Callable[[], AbstractContextManager[int]], tmp_path: Path
 ) -> None:
     with there() as port:
-        loop = write_shop(tmp_path, clock="sped", prefect=f"http://127.0.0.1:{port}/api")
+        loop = write_shop(tmp_path, clock="sped", prefect=f"http://127.0.0.1:{port}/api", until="8h")
         done = flyball("run", "--loop", loop, "--no-report")
         told = flyball("status", "--loop", loop)
     assert done.returncode == 0, done.stderr
@@ -166,7 +166,7 @@ def test_a_loop_runs_without_prefect_whatever_answers_in_its_place(
     assert "Traceback" not in done.stderr
     end = account_in(loop)
     assert broken(end, BUDGET) == []
-    assert len(end.of(ModelTrained)) > 3
+    assert len(end.of(ModelTrained)) > 1
 
 
 @pytest.mark.parametrize("there", [nobody, a_page], ids=["nobody", "a page"])
@@ -174,7 +174,7 @@ def test_a_loop_runs_without_mlflow_and_says_so(
     there: Callable[[], AbstractContextManager[int]], tmp_path: Path
 ) -> None:
     with there() as port:
-        loop = write_shop(tmp_path, clock="sped", mlflow=f"http://127.0.0.1:{port}", until="18h")
+        loop = write_shop(tmp_path, clock="sped", mlflow=f"http://127.0.0.1:{port}", until="9h")
         done = flyball("run", "--loop", loop, "--no-report", "--no-prefect")
         told = flyball("status", "--loop", loop)
     assert done.returncode == 0, done.stderr
@@ -182,7 +182,7 @@ def test_a_loop_runs_without_mlflow_and_says_so(
     assert f"MLflow at http://127.0.0.1:{port} cannot be used" in told.stdout
     end = account_in(loop)
     assert broken(end, BUDGET) == []
-    assert len(end.of(BatchSettled)) > 3
+    assert len(end.of(BatchSettled)) > 1
 
 
 def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_goes_on(tmp_path: Path) -> None:

@@ -213,4 +213,4 @@ def test_a_restart_changes_no_decision() -> None:
 
 @pytest.mark.slow
 def test_a_restart_changes_no_decision_in_many_histories() -> None:
-    play(200, 50)
+    play(60, 50)

@@ -60,7 +60,7 @@ def test_each_is_refused_with_its_code_and_its_place_and_nothing_is_kept(api: Ap
     assert "\n".join(wrong for wrong in asyncio.run(all_of_them()) if wrong) == ""
     # Those that stood beside a bad one are no worse for it.
     assert {answer.label for answer in captured(api)} == {"fraud"} and len(captured(api)) == 2
-    assert api.held == 0, "bodies that are done with are let go"
+    assert api.held.bytes == 0, "bodies that are done with are let go"
     assert api.metrics.refused["duplicate_key"] >= 17
 
 

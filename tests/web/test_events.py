@@ -27,7 +27,7 @@ from flyball.errors import Unreachable
 from flyball.ports import Answer, Receipt
 from flyball.settings.outside import ApiSettings
 from flyball.web.app import Api, capture, make_app
-from flyball.web.events import SOURCE
+from flyball.work.handed import SOURCE
 
 LINES = "application/x-ndjson"
 

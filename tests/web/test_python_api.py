@@ -121,3 +121,23 @@ def test_what_cannot_be_written_or_reached_is_a_sentence_without_the_token(tmp_p
         assert "`said_at` is a time without a zone" in refusal(BadUsage, here, {**SAID, "said_at": local})
         assert "cannot be written as JSON" in refusal(BadUsage, here, {**SAID, "seconds": float("nan")})
         assert not captured(app)
+
+
+def test_many_large_events_go_in_pieces_that_a_server_takes(tmp_path: Path) -> None:
+    with (
+        a_loop(tmp_path / "loop") as app,
+        serving(app.tools, ApiSettings(port=0, token=TOKEN), {}) as (api, address),
+        capture_to(address, TOKEN) as capture,
+    ):
+        assert api.settings.batch_bytes < 15 * 900_000
+        events = [{**SAID, "id": f"e-{n}", "fields": {"note": "n" * 900_000}} for n in range(15)]
+        receipts = capture.many(events)
+        assert [each.new for each in receipts] == [True] * 15
+        assert len(captured(app)) == 15
+
+
+def test_what_a_server_never_takes_is_the_callers_mistake_in_the_servers_words(tmp_path: Path) -> None:
+    small = ApiSettings(port=0, token=TOKEN, body_bytes=1024, batch_bytes=2048)
+    with a_loop(tmp_path / "loop") as app, serving(app.tools, small, {}) as (_, address):
+        said = refusal(BadUsage, address, {**SAID, "fields": {"note": "n" * 5000}})
+        assert "larger than 2048 bytes" in said

@@ -6,22 +6,26 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
 from tests.stores import fresh_sqlite
 from tests.web.process import a_process, tools_on
-from tests.web.served import body
+from tests.web.served import an_api, body, event, posted
 
 from flyball.adapters.sql import open_store
 from flyball.core.chain import verify
 from flyball.errors import BadUsage, Unreachable
+from flyball.ports import Commit, Log, Receipt
 from flyball.settings.outside import ApiSettings
 from flyball.web.app import Api
-from flyball.web.server import serving, token_of
+from flyball.web.server import _bound, _Server, serving, token_of
+from flyball.work.capture import QUIET, collect
 
 JSON = {"content-type": "application/json"}
 TOKEN = "canary-9d1f0e7a4b5c"
@@ -170,9 +174,9 @@ def test_a_length_that_is_a_lie_harms_nobody(tmp_path: Path) -> None:
         assert api.tools.store.log.head().seq == 0, "of none of these anything was kept"
         # What follows a body that was too short for its bytes is no event, but a broken request.
         assert b"400" in spoken(port, _request(len(good), good + b"more\r\n\r\n"))
-        assert api.tools.store.log.head().seq == 1
+        until(lambda: api.tools.store.log.head().seq == 1)
         assert httpx.get(f"{address}/readyz").status_code == 200
-        assert api.held == 0
+        until(lambda: api.held.bytes == 0)
 
 
 def test_a_large_body_is_refused_while_it_comes_and_the_sender_hears_why(tmp_path: Path) -> None:
@@ -185,7 +189,7 @@ def test_a_large_body_is_refused_while_it_comes_and_the_sender_hears_why(tmp_pat
 
         answer = httpx.post(f"{address}/v1/events", content=endless(), headers=JSON, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-        assert api.held == 0
+        assert api.held.bytes == 0
 
 
 def test_a_connection_that_asks_for_nothing_ends(tmp_path: Path) -> None:
@@ -293,3 +297,93 @@ def test_a_disk_that_takes_no_more_loses_nothing_that_was_acknowledged(tmp_path:
             assert client.get("/healthz").status_code == 200
             assert json.loads(client.get("/readyz").text)["message"]
     assert served.acked and _lost(tmp_path, served.acked) == []
+
+
+class Away:
+    """A log that can be read, and takes nothing."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, commit: Commit, now: float) -> tuple[Receipt, ...]:
+        raise Unreachable("the disk is full")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition, up to ten seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen within ten seconds"
+        time.sleep(0.005)
+
+
+def test_many_conflicts_of_a_source_are_one_alert_that_goes_after_a_quiet_hour(tmp_path: Path) -> None:
+    with an_api(tmp_path / "loop") as api:
+        posted(api, json.dumps([event(id=f"e-{n}") for n in range(50)]).encode())
+        for n in range(50):
+            assert posted(api, body(id=f"e-{n}", label="legit")).status_code == 409
+            api.look()
+        tools, now = api.tools, api.tools.clock.now()
+        raised = list(tools.store.log.read(kinds=["alert-raised"]))
+        assert len(raised) == 1 and "e-0 of api" in str(raised[0].fact)
+        collect(tools, now + QUIET - 60)
+        assert "conflict-api" in tools.state.alerts
+        collect(tools, now + QUIET + 60)
+        assert "conflict-api" not in tools.state.alerts
+
+
+def test_conflicts_that_could_not_be_told_are_told_later(tmp_path: Path) -> None:
+    with an_api(tmp_path / "loop") as api:
+        posted(api, body())
+        posted(api, body(label="legit"))
+        whole = api.tools.store
+        api.tools.store = replace(whole, log=cast(Log, Away(whole.log)))
+        with pytest.raises(Unreachable):
+            api.look()
+        api.tools.store = whole
+        api.look()
+        assert "e-1 of api" in str(api.tools.state.alerts["conflict-api"].fact)
+
+
+def test_a_bug_in_telling_the_loop_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    class Odd(Api):
+        """Cannot tell anything at first."""
+
+        def look(self) -> None:
+            if not mended.is_set():
+                raise ZeroDivisionError("oh")
+            Api.look(self)
+
+    mended = threading.Event()
+    store = fresh_sqlite(tmp_path / "flyball.db")
+    tools = tools_on(store)
+    with serving(tools, ApiSettings(port=0), {}, made=Odd) as (api, address):
+        until(lambda: "api-look" in tools.state.alerts)
+        assert "ZeroDivisionError: oh" in str(tools.state.alerts["api-look"].fact)
+        assert httpx.post(f"{address}/v1/events", content=body(), headers=JSON).status_code == 202
+        mended.set()
+        until(lambda: "api-look" not in tools.state.alerts)
+        assert api.over is None
+    store.close()
+
+
+def test_a_server_that_ends_by_itself_is_told_so_that_its_process_ends(tmp_path: Path) -> None:
+    store = fresh_sqlite(tmp_path / "flyball.db")
+    tools = tools_on(store)
+    api = Api(tools, ApiSettings(port=0))
+    with closing(_bound("127.0.0.1", 0)) as listening:
+        server = _Server(api, listening, 15.0)
+        server.start()
+        try:
+            server._server.should_exit = True  # and nobody asked for it
+            until(lambda: api.over is not None and "api" in tools.state.alerts)
+        finally:
+            server.stop()
+            api.close()
+    assert "the API is not served any more" in str(api.over)
+    with serving(tools, ApiSettings(port=0), {}):
+        assert "api" not in tools.state.alerts
+    store.close()

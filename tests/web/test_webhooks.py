@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -229,7 +229,7 @@ def test_a_deletion_that_could_not_be_carried_out_is_carried_out_the_next_time(a
         """A log that can be read, and takes nothing."""
 
         def __init__(self, log: Log) -> None:
-            self.read, self.head, self.note = log.read, log.head, log.note
+            self.read, self.at, self.head, self.note = log.read, log.at, log.head, log.note
 
         def append(self, commit: Commit, now: float) -> tuple[Receipt, ...]:
             raise Unreachable("the disk is full")
@@ -288,3 +288,55 @@ def test_no_secret_is_in_anything_that_is_said_or_kept(api: Api) -> None:
     for secret in (SECRET, STANDARD, STANDARD[6:]):
         assert not any(secret in each for each in said)
         assert not any(secret.encode() in each for each in kept)
+
+
+class Heard:
+    """A body that counts how much of it was asked for."""
+
+    def __init__(self, pieces: int = 300, size: int = 65536) -> None:
+        self.pieces, self.size, self.given = pieces, size, 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.pieces):
+            self.given += 1
+            yield bytes(self.size)
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [("nobody", []), ("studio", [("authorization", "Bearer wrong-wrong-wrong")]), ("own", []), ("loop", [])],
+    ids=["unknown source", "wrong secret", "no signature", "no signature of another scheme"],
+)
+def test_who_cannot_be_believed_whatever_the_body_is_refused_and_nothing_of_it_is_held(
+    api: Api, name: str, headers: list[tuple[str, str]]
+) -> None:
+    api.held.most = api.strange.most = 0  # one byte of it would be one too many
+    # It is longer than a body may be, which nobody would hear of without reading it.
+    sent = asked(
+        api,
+        lambda client: client.post(
+            f"/v1/sources/{name}", content=Heard(), headers=[(h.encode(), v.encode()) for h, v in headers]
+        ),
+    )
+    assert (sent.status_code, sent.json()["code"]) == (401, "bad_signature")
+
+
+def test_bodies_whose_senders_are_not_proved_take_no_room_from_those_who_are(api: Api) -> None:
+    api.strange.bytes = api.strange.most  # strangers send all they may
+    assert own(api, EVENT).status_code == 503
+    assert studio(api, STUDIO).status_code == 202  # known by its secret before its body is read
+    event = json.dumps({"id": "e-1", "item": "tx-1", "annotator": "ann-1", "label": "fraud"}).encode()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {api.token}"}
+    sent = asked(api, lambda client: client.post("/v1/events", content=event, headers=headers))
+    assert sent.status_code == 202
+    api.strange.bytes = 0
+    api.held.bytes = api.held.most
+    assert own(api, EVENT).status_code == 202
+    assert (api.strange.bytes, api.held.bytes) == (0, api.held.most)
+
+
+def test_a_large_call_is_believed_and_forged_as_a_small_one_is(api: Api) -> None:
+    body = json.dumps({**EVENT, "fields": {"note": "n" * 40_000}}).encode()
+    assert own(api, body).status_code in (202, 207)
+    now = str(int(RealClock().now()))
+    assert called(api, "own", body + b" ", standard(timestamp=now, body=body)).status_code == 401

@@ -120,7 +120,7 @@ def test_a_canary_goes_on_after_a_restart_as_if_nothing_had_been(tmp_path: Path)
     app = open_loop(directory)
     list(driver(app).play(app.clock.now() + DAY))
     begin(app, BIGGER, batches=50)
-    for _ in range(3):
+    for _ in range(2):
         list(driver(app).play(app.clock.now() + 0.8 * DAY))
         app.close()
         app = open_loop(directory)

@@ -10,6 +10,7 @@ import pytest
 from tests.contracts_of import NAMED as TEXT
 from tests.contracts_of import digest, said
 from tests.loops import facts, little, play
+from tests.stores import arrivals
 
 from flyball.adapters.clock import VirtualClock
 from flyball.adapters.stream import open_stream
@@ -19,8 +20,8 @@ from flyball.core.due import Go
 from flyball.core.facts import AnswerParked, ContractLoaded, ContractRefused, DefinitionsApproved
 from flyball.core.ids import AnnotatorId, Digest, ItemId, Position
 from flyball.core.labels.contract import UNKNOWN_DEFINITIONS
-from flyball.errors import BadFile, BadUsage, NotFound
-from flyball.ports import Answer, Commit, Draft
+from flyball.errors import BadFile, BadUsage, NotFound, Unreachable
+from flyball.ports import Answer, Commit, Draft, Log, NewJob, Receipt
 from flyball.work import contract as of
 from flyball.work import contract_approval as approval
 from flyball.work import contract_parked as parked
@@ -187,7 +188,7 @@ def test_an_approval_lets_in_exactly_the_answers_that_wait_for_it(tmp_path: Path
     mine = [desk.park("ana", "fraud", strange), desk.park("ben", "legit", strange)]
     desk.park("eva", "fraud", other)
     desk.park("zoe", "fraud", strange, code="unknown-item")
-    assert [(each.definitions, len(each.answers)) for each in parked.unknown(desk.tools.store.log)] == [
+    assert [(each.definitions, len(each.answers)) for each in parked.unknown(desk.tools.store)] == [
         (strange, 2),
         (other, 1),
     ]
@@ -206,11 +207,69 @@ def test_an_approval_lets_in_exactly_the_answers_that_wait_for_it(tmp_path: Path
     (fact,) = [each.fact for each in facts(desk.app, "definitions-approved")]
     assert isinstance(fact, DefinitionsApproved)
     assert (fact.by, fact.because, fact.answers) == ("ana", "the same handbook", tuple(mine))
-    assert {each.answer.annotator for each in dead(desk.tools.store.log, desk.tools.store.jobs)} == {
+    assert {each.answer.annotator for each in dead(desk.tools.store)} == {
         "eva",
         "zoe",
     }
-    assert parked.unknown(desk.tools.store.log)[0].definitions == other
+    assert parked.unknown(desk.tools.store)[0].definitions == other
+
+
+class Bounded:
+    """A log that takes no more than a thousand jobs at once, and of those commits so many."""
+
+    def __init__(self, log: Log, commits: int) -> None:
+        self._log, self._left = log, commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, commit: Commit, now: float) -> tuple[Receipt, ...]:
+        if commit.jobs:
+            assert len(commit.jobs) <= 1_000
+            self._left -= 1
+            if self._left < 0:
+                raise Unreachable("the disk is full")
+        return self._log.append(commit, now)
+
+
+def test_an_approval_of_many_answers_goes_in_parts_and_what_was_cut_short_is_approved_again(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    desk.passes(TEXT)
+    strange = digest("strange")
+    given = [said("fraud", annotator=f"a-{each}", definitions=strange) for each in range(1_200)]
+    drafts = [Draft(replace(each, item=ItemId(f"i-{each.annotator}"))) for each in given]
+    seqs = [each.seq for each in desk.tools.write(Commit(drafts), desk.now)]
+    desk.tools.tell(desk.now, *(AnswerParked(seq, "nobody knows", UNKNOWN_DEFINITIONS) for seq in seqs))
+    whole = desk.tools.store
+    desk.tools.store = replace(whole, log=Bounded(whole.log, commits=1))
+    with pytest.raises(Unreachable):
+        approval.approve(desk.tools, strange, {}, "ana", "the same handbook", desk.now)
+    assert desk.tools.store.jobs.waiting("merge").ready == 1_000
+    desk.tools.store = replace(whole, log=Bounded(whole.log, commits=9))
+    approval.approve(desk.tools, strange, {}, "ana", "the same handbook", desk.now)
+    assert parked.unknown(whole) == []
+    assert set(whole.jobs.causes("merge")) == set(seqs)
+    assert whole.jobs.waiting("merge").ready == 1_200
+
+
+def test_an_approval_while_a_pass_is_under_way_counts_for_that_pass(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.passes(TEXT)
+    desk.tools.write(arrivals(["i-ana", "i-eva"]), desk.now)
+    strange = digest("strange")
+    desk.park("ana", "fraud", strange)
+    late = replace(said("fraud", annotator="eva", definitions=strange), item=ItemId("i-eva"))
+    commit = Commit([Draft(late)], [NewJob("merge", "i-eva", 0)])
+    seq = desk.tools.write(commit, desk.now)[0].seq
+    lane = desk.app.lanes["integrate"]
+    begun = lane.begin(Go("an answer waits"), desk.now)
+    assert begun is not None
+    merged = lane.perform(begun)
+    approval.approve(desk.tools, strange, {}, "ana", "the same handbook", desk.now)
+    lane.finish(begun, merged, desk.now)
+    assert desk.tools.store.items.standing([seq]) == {seq: "merged"}
 
 
 def test_an_approval_can_be_corrected_from_now_on(tmp_path: Path) -> None:
@@ -261,7 +320,7 @@ def test_what_waits_is_told_with_a_few_examples(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     for number in range(5):
         desk.park(f"ann-{number}", "fraud" if number else "odd", digest("c"))
-    (waiting,) = parked.unknown(desk.tools.store.log)
+    (waiting,) = parked.unknown(desk.tools.store)
     told = parked.told(waiting)
     assert (told["answers"], told["labels"]) == (5, {"fraud": 4, "odd": 1})
     assert len(told["examples"]) == 3 and told["examples"][0]["item"] == "i-ann-0"
@@ -337,13 +396,13 @@ def test_only_answers_under_other_definitions_wait_and_once_let_in_they_are_merg
 
     assert labels() == ["1", "0", None, None]
     assert [name for name in desk.tools.state.alerts if "dddd" in name], "somebody is told"
-    (waiting,) = parked.unknown(desk.tools.store.log)
+    (waiting,) = parked.unknown(desk.tools.store)
     assert (waiting.definitions, waiting.labels) == (strange, {"chargeback": 1, "fraud": 1})
     meant = {"chargeback": "fraud", "fraud": "legitimate"}
     approval.approve(desk.tools, strange, meant, "ana", "they swap the words", desk.now)
     _pass(desk)
     assert labels() == ["1", "0", "1", "0"]
-    assert parked.unknown(desk.tools.store.log) == []
+    assert parked.unknown(desk.tools.store) == []
     assert not [name for name in desk.tools.state.alerts if "dddd" in name]
 
 
@@ -358,7 +417,7 @@ def test_a_new_contract_reads_what_waited_for_it_and_nothing_else(tmp_path: Path
     desk.passes(WIDER + approved)
     assert desk.versions() == [1, 2]
     assert sorted(desk.jobs()) == known
-    assert sum(len(each.answers) for each in parked.unknown(desk.tools.store.log)) == 2
+    assert sum(len(each.answers) for each in parked.unknown(desk.tools.store)) == 2
 
 
 def test_a_look_puts_a_contract_in_force_while_nobody_answers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from tests.stores import ids
 from flyball.adapters.checkpoint_files import CheckpointFiles
 from flyball.bootstrap import App, performed
 from flyball.core.due import Go
-from flyball.core.facts import AnswerGiven, LetterDropped, LetterRequeued
+from flyball.core.facts import AnswerGiven, LabelSettled, LetterDropped, LetterRequeued
 from flyball.core.ids import AnnotatorId
 from flyball.errors import BadUsage, NotFound
-from flyball.ports import Answer
+from flyball.ports import Answer, Log
 from flyball.work import deadletters
 from flyball.work.asked import carry_out
 from flyball.work.capture import capture
@@ -40,7 +41,7 @@ def integrate(app: App) -> None:
 
 
 def dead(app: App) -> list[deadletters.Dead]:
-    return deadletters.dead(app.tools.store.log, app.tools.store.jobs)
+    return deadletters.dead(app.tools.store)
 
 
 def ask(app: App, what: str, *facts: int) -> dict[str, Any]:
@@ -76,6 +77,41 @@ def test_a_letter_that_is_tried_again_and_fails_again_lies_there_again(app: App)
     (told,) = [r.fact for r in app.tools.store.log.read(kinds=[LetterRequeued.kind])]
     assert isinstance(told, LetterRequeued)
     assert (told.fact, told.by, told.because) == (first.fact, "me", "mended")
+
+
+def test_what_lies_apart_is_what_stands_as_parked(app: App) -> None:
+    first, second = dead(app)[:2]
+    # Another answer decided, and this one does not count any more.
+    label = LabelSettled(first.answer.item, "1", (), "majority", None, 1.0, (first.fact,))
+    app.tools.tell(app.clock.now(), label)
+    assert first.fact not in [each.fact for each in dead(app)]
+    stand = {each.seq for each in app.tools.store.items.standing_as("parked")}
+    letters = {each.fact for each in app.tools.store.jobs.letters("merge")}
+    assert second.fact in stand
+    assert {each.fact for each in dead(app)} == stand | letters
+
+
+class Counted:
+    """A log that counts how often it is asked."""
+
+    def __init__(self, log: Log) -> None:
+        self._log, self.asked = log, 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked += 1
+        return getattr(self._log, name)
+
+
+def test_many_letters_are_told_in_a_few_questions(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    store = app.tools.store
+    say(app, *(f"nobody-{number}" for number in range(60)))
+    for job in store.jobs.claim("merge", 1e12, 30, 60.0):
+        store.jobs.fail(job, "ValueError", "poison", app.clock.now(), None)
+    integrate(app)
+    log = Counted(store.log)
+    assert len(deadletters.dead(replace(store, log=log))) == 60
+    assert log.asked <= 2
 
 
 def test_a_letter_that_is_dropped_is_gone_and_its_answer_is_in_the_log(app: App) -> None:

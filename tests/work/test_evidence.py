@@ -201,3 +201,13 @@ def test_after_erasing_and_sweeping_no_file_of_the_store_holds_the_bytes(tmp_pat
         for file in tmp_path.iterdir():
             assert b"secret-person" not in file.read_bytes(), file
         assert store.log.append(Commit([Draft(answer("a"))]), 3.0)[0].seq == 302
+
+
+def test_a_clock_that_was_set_back_stops_no_signing(store: Store, tmp_path: Path, wall: Wall) -> None:
+    keep = keeper(store, tmp_path, wall)
+    say(store, 1)
+    assert keep.sign(at_once=True)
+    wall.now -= 900.0
+    say(store, 1)
+    assert keep.sign()
+    assert not keep.sign()

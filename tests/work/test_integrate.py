@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.loops import DAY, RULES, facts, little, write_loop
+from tests.loops import DAY, RULES, facts, little, play, write_loop
 from tests.stores import arrivals, released, settled
 
 from flyball.bootstrap import App, open_loop, performed
@@ -17,6 +17,7 @@ from flyball.core.due import Go, Wait
 from flyball.core.facts import (
     ActionAsked,
     ActionRefused,
+    AlertRaised,
     AnswerGiven,
     AnswerParked,
     BatchSettled,
@@ -35,7 +36,8 @@ from flyball.work import integrate, integrate_blocks
 from flyball.work.asked import carry_out
 from flyball.work.capture import capture
 from flyball.work.integrate import Merged
-from flyball.work.integrate_proof import of_pass, prove
+from flyball.work.integrate_proof import held, of_pass, prove
+from flyball.work.integrate_write import close
 from flyball.work.lanes import Begun, Done
 
 PAUSE = """
@@ -403,6 +405,119 @@ def test_a_rule_that_asks_to_block_is_told_why_nothing_is_blocked(tmp_path: Path
     assert isinstance(refused, ActionRefused)
     assert refused.because
     assert not app.tools.state.merging.blocked
+
+
+def test_a_class_that_is_let_in_while_a_pass_is_under_way_is_let_in_for_that_pass_too(blocked: App) -> None:
+    app, lane, name = blocked, blocked.lanes["integrate"], item(0)
+    seq = say(app, name, "1")
+    begun = begin(app)
+    merged = lane.perform(begun)
+    assert merged[0].outcome.label is None
+    ask(app, "1")
+    lane.finish(begun, merged, app.clock.now())
+    assert (standing(app, seq), label(app, name)) == (["merged"], "1")
+    assert not facts(app, AnswerParked.kind)
+
+
+def out(app: App, *which: int, needed: int = 1) -> BatchId:
+    """A batch of these items that is out for an hour."""
+    fact = replace(released("b-1", [item(each) for each in which]), answers_needed=needed)
+    now = app.clock.now()
+    app.tools.write(Commit([Draft(replace(fact, due=now + 3600.0))]), now)
+    return fact.batch
+
+
+def test_a_batch_that_is_late_leaves_what_is_being_merged_to_its_merge_and_ends_after_it(app: App) -> None:
+    first, last = item(0), item(1)
+    batch = out(app, 0, 1, needed=2)
+    say(app, first, batch=batch)
+    one_pass(app)
+    seq = say(app, last, batch=batch)
+    (job,) = app.tools.store.jobs.claim("merge", app.clock.now(), 9, 7200.0)  # by another worker
+    app.clock.set(app.clock.now() + 3601.0)  # type: ignore[union-attr]
+    say(app, item(2))
+    one_pass(app)
+    assert not facts(app, BatchSettled.kind)
+    waits = app.lanes["integrate"].due(app.clock.now())
+    assert isinstance(waits, Wait) and waits.until is not None
+    app.tools.store.jobs.fail(job, "ended", "", app.clock.now(), app.clock.now())
+    one_pass(app)
+    assert standing(app, seq) == ["merged"]
+    assert (label(app, first), label(app, last)) == ("1", "1")
+    assert len(facts(app, LabelSettled.kind)) == 3
+    (ended,) = [r.fact for r in facts(app, BatchSettled.kind)]
+    assert isinstance(ended, BatchSettled) and (ended.settled, ended.missing) == (2, 0)
+    assert isinstance(app.lanes["integrate"].due(app.clock.now()), Wait)
+
+
+class Talking:
+    """Items of which somebody says more while they are read for the first time."""
+
+    def __init__(self, items: Items, more: Callable[[], object]) -> None:
+        self._items, self._more = items, [more]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._items, name)
+
+    def answers_to(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Recorded, ...]]:
+        found = self._items.answers_to(items)
+        if self._more:
+            self._more.pop()()
+        return found
+
+
+def test_a_batch_is_not_ended_over_an_answer_that_came_while_it_was_read(app: App) -> None:
+    name, batch, now = item(0), out(app, 0, needed=3), app.clock.now()
+    say(app, name, "1", batch=batch)
+    one_pass(app)
+    tools = app.tools
+    store = tools.store
+    tools.store = replace(
+        store, items=Talking(store.items, lambda: say(app, name, "0", "ann-2", batch=batch))
+    )
+    late = now + 3601.0
+    assert close(tools, tools.state.open[batch], integrate.rules_of(tools), late) is None
+    assert label(app, name) is None
+    app.clock.set(late)  # type: ignore[union-attr]
+    one_pass(app)
+    (made,) = [r.fact for r in facts(app, LabelSettled.kind)]
+    assert isinstance(made, LabelSettled) and len(made.answers) + len(made.superseded) == 2
+    assert len(facts(app, BatchSettled.kind)) == 1
+
+
+def test_a_label_is_held_until_a_label_of_the_item_is_what_was_captured(app: App) -> None:
+    bad, good = item(0), item(1)
+    seq, store = say(app, bad), app.tools.store
+    app.tools.store = replace(store, items=Rotten(store.items))
+    one_pass(app)
+    app.tools.store = store
+    say(app, good)
+    one_pass(app)
+    assert held(app.tools.state) == [bad]
+    request = {"command": "dlq", "what": "requeue", "facts": [seq], "by": "me", "because": "a new disk"}
+    carry_out(app.steering, request, app.clock.now())
+    one_pass(app)
+    assert held(app.tools.state) == []
+
+
+def test_no_model_learns_from_an_item_whose_label_is_held(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    play(app, DAY)
+    tools, now = app.tools, app.clock.now()
+    first = trained_on(app)
+    name = first[0]
+    tools.tell(now, AlertRaised(f"held-{name}", "page", "look at the disk"))
+    assert set(first) - set(trained_on(app)) == {name}
+
+
+def trained_on(app: App) -> list[str]:
+    """What a training that begins now learns from."""
+    now = app.clock.now()
+    begun = app.lanes["train"].begin(Go("now", "full"), now)
+    assert begun is not None
+    outcome = app.lanes["train"].perform(begun)
+    app.lanes["train"].finish(begun, outcome, now)
+    return list(app.tools.segments.get(outcome.shelved.snapshot)["item"])
 
 
 @pytest.mark.slow

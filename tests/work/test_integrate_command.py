@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.loops import SETTINGS, little, write_loop
-from tests.postgres import a_loop, needed
+from tests.postgres import a_loop, by_hand, needed
 from tests.stores import answer, arrivals
 from tests.work.test_integrate import item, one_pass, proved, say, with_items
 
@@ -97,6 +103,47 @@ def test_several_processes_merge_on_postgresql_and_nothing_is_lost_or_done_twice
         assert (code, proof["merged"], proof["captured"], proof["holds"]) == (0, 60, 60, True)
         with closing(open_loop(directory)) as app:
             assert len(list(app.tools.store.log.read(kinds=[LabelSettled.kind]))) == 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_the_processes_beside_one_end_with_it_however_it_ends(tmp_path: Path, by: signal.Signals) -> None:
+    with a_loop() as name:
+        written = SETTINGS.replace('id = "little"', f'id = "{name}"') + f'[stores]\ndatabase = "{needed()}"\n'
+        directory = write_loop(tmp_path, settings=written)
+        open_loop(directory).close()
+        words = ["integrate", "--loop", str(directory), "--workers", "3", "--watch", "--json"]
+        first = subprocess.Popen([sys.executable, "-m", "flyball", *words], stdout=subprocess.PIPE, text=True)
+        beside: list[psutil.Process] = []
+        try:
+            until(lambda: len(psutil.Process(first.pid).children()) == 2)
+            beside = psutil.Process(first.pid).children()
+            with by_hand(needed()) as connection:
+                until(lambda: _open_for_writing(connection, name) >= 3)
+            first.send_signal(by)
+            out, _ = first.communicate(timeout=60)
+            assert first.returncode == (0 if by == signal.SIGTERM else -by), out
+            assert by == signal.SIGKILL or json.loads(out)["proof"]["holds"]
+            assert psutil.wait_procs(beside, timeout=30)[1] == []
+        finally:
+            first.kill()
+            for process in beside:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            first.communicate()
+
+
+def until(so: Callable[[], bool], patience: float = 60.0) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + patience
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _open_for_writing(connection: Any, loop: str) -> int:
+    asked = "SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE application_name = %s"
+    return int(connection.execute(asked, (f"flyball {loop}",)).fetchone()[0])
 
 
 def _read(content: bytes, name: str) -> Contract:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pytest
 from tests.loops import DAY, facts, little, play
+from tests.web.served import a_loop, captured
 
+from flyball.adapters.clock import RealClock
+from flyball.bootstrap import App
+from flyball.cli.serve import _work
 from flyball.core.due import Go, Wait
-from flyball.core.ids import Instant
-from flyball.errors import BadStream, Unreachable
-from flyball.work.lanes import Begun, Done, guarded
+from flyball.core.facts import LoopStopped
+from flyball.core.ids import AnnotatorId, Instant, ItemId
+from flyball.errors import BadStream, StoreStopped, Unreachable
+from flyball.live import Live
+from flyball.ports import Answer, Commit, Log, Receipt
+from flyball.work.lanes import Begun, Done, Lane, failed, guarded
 
 
 def test_a_training_whose_end_could_not_be_written_down_is_done_again(tmp_path: Path) -> None:
@@ -65,3 +73,96 @@ def test_a_lane_that_fails_again_and_again_rests_longer_and_longer(tmp_path: Pat
         rests.append(due.until - now)
         now = due.until
     assert rests == [15.0, 30.0, 60.0, 120.0]
+
+
+class Flaky:
+    """A log that takes nothing while `away` says why."""
+
+    def __init__(self, log: Log) -> None:
+        self._log, self.away = log, cast(Exception | None, None)
+        self.tried = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, commit: Commit, now: Instant) -> tuple[Receipt, ...]:
+        if self.away is not None:
+            self.tried += 1
+            raise self.away
+        return self._log.append(commit, now)
+
+
+def writing(app: App, log: Flaky) -> Lane:
+    """A lane that writes one fact a pass, on a log that may be away."""
+    app.tools.store = replace(app.tools.store, log=cast(Log, log))
+
+    def finish(begun: Begun, outcome: Any, now: Instant) -> Done:
+        app.tools.tell(now, LoopStopped("one more pass"))
+        return Done("done")
+
+    lane = replace(app.lanes["score"], due=lambda now: Go("it is time"), begin=lambda go, now: Begun("1", 0))
+    return guarded(replace(lane, finish=finish, fail=failed), app.tools)
+
+
+def test_a_store_that_is_away_for_several_tries_stops_no_lane_and_is_told_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with a_loop(tmp_path / "loop") as app:
+        log = Flaky(app.tools.store.log)
+        lane, now = writing(app, log), app.clock.now()
+        log.away = Unreachable("nobody is there")
+        for _ in range(4):
+            assert isinstance(lane.due(now), Go)
+            assert lane.finish(Begun("1", 0), None, now).failed
+            resting = lane.due(now)
+            assert isinstance(resting, Wait) and resting.until is not None
+            now = resting.until
+        assert log.tried >= 4
+        log.away = None
+        assert isinstance(lane.due(now), Go)
+        assert "nobody is there" in str(app.tools.state.alerts["lane-score"].fact)
+        assert not lane.finish(Begun("1", 0), None, now).failed
+        assert not app.tools.state.alerts
+        assert len(facts(app, "alert-raised")) == len(facts(app, "alert-cleared")) == 1
+
+
+def test_a_store_that_takes_nothing_any_more_for_good_ends_the_lanes(tmp_path: Path) -> None:
+    with a_loop(tmp_path / "loop") as app:
+        log = Flaky(app.tools.store.log)
+        lane, now = writing(app, log), app.clock.now()
+        log.away = StoreStopped("flyball.db is not written any more since its disk failed: I/O error.")
+        with pytest.raises(StoreStopped, match="not written any more"):
+            lane.finish(Begun("1", 0), None, now)
+
+
+def test_answers_that_cannot_be_taken_in_are_told_when_the_store_is_back(tmp_path: Path) -> None:
+    with a_loop(tmp_path / "loop") as app:
+        log = Flaky(app.tools.store.log)
+        app.tools.store = replace(app.tools.store, log=cast(Log, log))
+        app.tools.uncaptured = [Answer("e-1", ItemId("tx-1"), AnnotatorId("ann-1"), "fraud", None, None)]
+        assert isinstance(app.clock, RealClock)
+        live = Live(app, app.clock)
+        log.away = Unreachable("nobody is there")
+        for _ in range(3):
+            live._captured()
+            _work(app)
+        log.away = None
+        live._captured()
+        assert [fact.item for fact in captured(app)] == ["tx-1"]
+        assert not app.tools.state.alerts
+        (told,) = facts(app, "alert-raised")
+        assert "answers cannot be taken in: nobody is there" in str(told.fact)
+
+
+def test_a_lane_that_rests_does_not_wait_for_as_long_as_the_clock_was_set_back(tmp_path: Path) -> None:
+    app = little(tmp_path)
+
+    def throws(now: Instant) -> Go | Wait:
+        tried.append(now)
+        raise RuntimeError("no")
+
+    tried: list[Instant] = []
+    lane = guarded(replace(app.lanes["score"], due=throws), app.tools)
+    for now in (10_000.0, 10_001.0, 1_000.0, 1_001.0):
+        lane.due(now)
+    assert tried == [10_000.0, 1_000.0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.loops import write_loop
@@ -19,9 +20,12 @@ from flyball.adapters.shelf_memory import MemoryShelf
 from flyball.adapters.stream import open_stream
 from flyball.adapters.toml_file import load
 from flyball.bootstrap import App, assemble
+from flyball.core.facts import DeliveryUnread
 from flyball.core.mappings import Map
 from flyball.errors import NotFound, Unreachable
-from flyball.work.intake import Pulled
+from flyball.ports import Commit, Draft, Log
+from flyball.ports.intake import Message
+from flyball.work.intake import Messages, Pulled
 from flyball.work.sources import FIRST_REST, Source, Sources, note_of
 
 
@@ -32,6 +36,10 @@ class Told:
     passes: list[Pulled | Exception] = field(default_factory=list)
     asked: list[bool] = field(default_factory=list)
     hold: threading.Event | None = None
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
 
     def pull(self, again: bool = False) -> Pulled:
         self.asked.append(again)
@@ -148,4 +156,152 @@ def test_a_person_who_asks_is_served_at_the_next_poll(app: App) -> None:
     assert one.asked == [False, True, True]  # what had to wait a moment is still wanted again
     with pytest.raises(NotFound, match=r"there is no \[sources\.two\] in loop\.toml; there are: one"):
         sources.hurry("two")
+    sources.close()
+
+
+def test_a_person_who_asks_while_a_pass_is_under_way_is_served_after_it(app: App) -> None:
+    slow = Told(hold=threading.Event())
+    sources, now = made(app, slow=slow), app.clock.now()
+    sources.poll(now)
+    until(lambda: slow.asked == [False])
+    sources.hurry("slow", again=True)
+    assert slow.hold is not None
+    slow.hold.set()
+    until(lambda: (turn := sources.sources["slow"].under_way) is not None and turn.done())
+    polled(sources, now)
+    polled(sources, now)
+    assert slow.asked == [False, True]  # once, and not until it is due again
+    sources.close()
+
+
+class Broker:
+    """Messages by number, and how many of them are safe elsewhere."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.values, self.safe, self.open = values, 0, 0
+
+    def opened(self) -> OpenTopic:
+        self.open += 1
+        return OpenTopic(self, self.safe)
+
+
+@dataclass
+class OpenTopic:
+    """A reader that goes on from where it is, as a consumer does, whatever was made of what it gave."""
+
+    broker: Broker
+    at: int
+
+    def take(self, limit: int, patience: float) -> Sequence[Message]:
+        begin, self.at = self.at, min(self.at + min(limit, 2), len(self.broker.values))
+        return [
+            Message(None, self.broker.values[each], str(each), token=each) for each in range(begin, self.at)
+        ]
+
+    def done(self, messages: Sequence[Message]) -> None:
+        self.broker.safe = max(cast("int", each.token) + 1 for each in messages)
+
+    def close(self) -> None:
+        self.broker.open -= 1
+
+
+def test_messages_that_came_while_the_store_was_away_for_a_moment_come_again(app: App) -> None:
+    class Away:
+        """Takes what it is given, but not the second time that it is given answers."""
+
+        def __init__(self, log: Log) -> None:
+            self.read, self.head, self.note, self.asked = log.read, log.head, log.note, 0
+
+        def append(self, commit: Any, now: float) -> Any:
+            self.asked += bool(commit.facts)
+            if self.asked == 2:
+                raise Unreachable("the store is away")
+            return whole.log.append(commit, now)
+
+    tasks = [f"tx-{number}" for number in range(5)]
+    said = [json.dumps({"item": task, "annotator": "ann-1", "label": "fraud"}).encode() for task in tasks]
+    broker, whole = Broker(said), app.tools.store
+    source = Source(
+        "k", 60.0, Map(), lambda stopped: Messages(app.tools, "k", broker.opened(), Map(), stopped)
+    )
+    sources = Sources(app.tools, {"k": source})
+    app.tools.store = replace(whole, log=cast("Log", Away(whole.log)))
+    with pytest.raises(Unreachable):
+        sources.pull("k")
+    app.tools.store = whole
+    assert (broker.safe, broker.open) == (2, 0)
+    assert sources.pull("k").new == 3
+    given = [getattr(each.fact, "item", "") for each in whole.log.read(kinds=["answer-given"])]
+    assert (given, broker.safe) == (tasks, 5)
+    sources.close()
+    assert broker.open == 0
+
+
+HOUR, DAY = 3600.0, 86400.0
+
+
+def passed(app: App, sources: Sources, *moments: float) -> None:
+    """Poll at these moments of a virtual world."""
+    assert isinstance(app.clock, VirtualClock)
+    for moment in moments:
+        app.clock.set(moment)
+        polled(sources, moment)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_source_from_which_nothing_comes_for_long_is_told_until_something_comes(
+    app: App, restarts: bool
+) -> None:
+    folder, began = Told([Pulled(new=1)] * 5), app.clock.now()
+    sources = made(app, folder=folder)
+    passed(app, sources, *(began + number * 10 * HOUR for number in range(5)))
+    last = began + 40 * HOUR
+    if restarts:
+        sources.close()
+        sources = made(app, folder=folder)
+    passed(app, sources, last + HOUR, last + 29 * HOUR)
+    assert "source-folder-silent" not in alerts(app)
+    passed(app, sources, last + 31 * HOUR, last + 40 * HOUR)
+    assert "its longest silence before was 10.0 hours" in alerts(app)["source-folder-silent"]
+    raised = list(app.tools.store.log.read(kinds=["alert-raised"]))
+    assert len(raised) == 1
+    folder.passes.append(Pulled(new=1))
+    passed(app, sources, last + 41 * HOUR)
+    assert "source-folder-silent" not in alerts(app)
+    # It was silent for so long once, and may be again; but nobody knows what came while nobody looked.
+    passed(app, sources, last + 41 * HOUR + 3 * 40 * HOUR)
+    assert ("source-folder-silent" in alerts(app)) == restarts
+    sources.close()
+
+
+def test_a_source_that_never_had_a_rate_is_not_called_silent(app: App) -> None:
+    sources, now = made(app, folder=Told([Pulled(new=1)] * 2)), app.clock.now()
+    passed(app, sources, *(now + number * DAY for number in range(40)))
+    assert "source-folder-silent" not in alerts(app)
+    sources.close()
+
+
+def test_a_tool_that_stopped_calling_is_told(app: App) -> None:
+    sources = Sources(app.tools, {"tool": Source("tool", 60.0, Map())})
+    began = app.clock.now()
+    for number in range(6):
+        passed(app, sources, began + number * HOUR)
+        fact = DeliveryUnread("source:tool", "webhook", "x", ("odd",))
+        app.tools.store.log.append(Commit([Draft(fact, "source:tool", f"e-{number}")]), app.clock.now())
+        passed(app, sources, app.clock.now() + 2)
+    passed(app, sources, began + 7 * HOUR)
+    assert "source-tool-silent" not in alerts(app)
+    passed(app, sources, began + 9 * HOUR)
+    assert "source-tool-silent" in alerts(app)
+    sources.close()
+
+
+def test_a_clock_that_was_set_back_makes_no_source_wait_for_as_long_as_it_jumped(app: App) -> None:
+    one = Told()
+    sources, now = made(app, one=one), app.clock.now()
+    polled(sources, now)
+    polled(sources, now + 30)
+    assert len(one.asked) == 1
+    polled(sources, now - 3600)
+    assert len(one.asked) == 2
     sources.close()

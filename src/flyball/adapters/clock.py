@@ -32,18 +32,31 @@ class Hold:
 
 
 class RealClock:
-    """The wall clock in seconds since 1970. Where the wall is set back, this one stands still."""
+    """The wall clock in seconds since 1970. It never goes back, and never stands still.
 
-    def __init__(self, wall: Callable[[], float] = time.time) -> None:
-        self._wall = wall
-        self._newest = wall()
+    Where the wall is set back, this one goes half as fast until the wall is where it is: nothing waits for
+    as long as the wall jumped. `ticks` counts seconds and is never set.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._ticks = wall, ticks
+        self._newest, self._ticked = wall(), ticks()
         self._lock = threading.Lock()
 
     def now(self) -> Instant:
         """This moment."""
         with self._lock:
-            self._newest = max(self._newest, self._wall())
+            ticked = self._ticks()
+            slow = self._newest + max(0.0, ticked - self._ticked) / 2
+            wall = self._wall()
+            self._newest, self._ticked = wall if wall >= self._newest else slow, ticked
             return self._newest
+
+    def wall(self) -> Instant:
+        """What the wall says, also where it was set back: for what others have dated."""
+        return self._wall()
 
     def wall_seconds_until(self, instant: Instant) -> Seconds:
         """How long to wait for a moment; 0 for one that is past."""

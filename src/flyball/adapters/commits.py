@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flyball.core.chain import SALT_BYTES, Head, Link, instant, key_of, micros, seal
 from flyball.core.facts import AnswerGiven, ItemsArrived, LabelsKnown, Recorded, body_of
 from flyball.core.ids import START, Digest, Instant, Position, canonical
 from flyball.core.project import Change, changes, stood
-from flyball.errors import Conflict, LeaseLost, NotFound
+from flyball.errors import Conflict, LeaseLost, NotFound, StaleItems
 from flyball.ports import Commit, Contested, Draft, Job, Letter, NewJob, Receipt
 
 #: Where salts come from: so many bytes of chance, as `os.urandom` gives them.
@@ -131,6 +131,13 @@ def not_there(letter: Letter) -> NotFound:
         f"the dead letter about fact {letter.fact} is not there any more: it was requeued or dropped."
         " `flyball dlq ls` lists those that are."
     )
+
+
+def refuse_newer(items: Collection[str]) -> None:
+    """Raise StaleItems for items about which something came after they were read."""
+    if items:
+        some = ", ".join(sorted(items)[:5])
+        raise StaleItems(f"{len(items)} items changed since they were read ({some}). Read them again.")
 
 
 #: What a fact says: its kind, its bytes, and its bytes as received.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flyball.adapters.label_studio_client import LabelStudio
@@ -19,6 +20,8 @@ from flyball.ports import Answer, Evidence, Log, Offer, TeamState
 SEEN = 900.0
 #: How often the log is asked for what came in another way, such as webhooks.
 HEAR = 1.0
+#: How long the first `collect` waits for what the log holds to be taken up, in seconds; it goes on without.
+FIRST = 1.0
 
 
 class LabelStudioDesk:
@@ -41,7 +44,8 @@ class LabelStudioDesk:
     ) -> None:
         """`leads`: whether this process is the one of several that talks to Label Studio."""
         self._place, self._leads = place, leads
-        self._turns = Turns(studio, place, rows)
+        self._turns = Turns(studio, place, rows, self._gather)
+        self._gathered: _Gathered | None = None
         self._log, self._evidence = log, evidence
         self._ledger = Ledger()
         self._odd = 0
@@ -57,12 +61,13 @@ class LabelStudioDesk:
 
     def collect(self, now: Instant) -> tuple[Answer, ...]:
         """See `ports.Desk`. Raises Unreachable while Label Studio is away and there is nothing to give."""
-        if not self._leads():
-            return ()
-        if self._heard_at == float("-inf"):  # after a start, go on from what the log holds
+        leads = self._leads()
+        self._turns.start(now, ask=leads)
+        if self._heard_at == float("-inf"):
+            self._turns.gathered.wait(FIRST)
             self._hear(now)
-            self._turns.begin_at(max(self._seen.values(), default=None))
-        self._turns.start(now)
+        if not leads:
+            return ()
         answers = [answer for each in self._turns.pulled() for answer in self._difference(each, now)]
         if not answers and (failure := self._turns.failure):
             raise Unreachable(failure)
@@ -104,9 +109,9 @@ class LabelStudioDesk:
         for said in found:
             self._ledger.take(said, now)
         for said, _ in held:
-            self._note(said.annotator, said.revision)
+            _note(self._seen, said.annotator, said.revision)
         for each in pulled.people:
-            self._note(str(each.get("id")), moment_of(each.get("last_activity")))
+            _note(self._seen, str(each.get("id")), moment_of(each.get("last_activity")))
         self._count(pulled)
         return [self._answer(said, raw.get(id(said))) for said in found]
 
@@ -134,35 +139,71 @@ class LabelStudioDesk:
             raw=kept,
         )
 
+    def _gather(self) -> Instant | None:
+        """Take up what the log holds of this source, which may be long; in the thread of a turn."""
+        ledger, seen = Ledger(), dict[str, Instant]()
+        heard, settled = self._fold(ledger, seen, START)
+        self._gathered = _Gathered(ledger, seen, heard, settled)
+        return max(seen.values(), default=None)
+
     def _hear(self, now: Instant, at_once: bool = False) -> None:
-        """Take in what the log has got of this source since the last time."""
+        """Take in what the log has got of this source since the last time, once the past is gathered."""
         if not at_once and 0 <= now - self._heard_at < HEAR:
             return
         self._heard_at = now
+        if not self._turns.gathered.is_set():
+            return
+        if (past := self._gathered) is not None:
+            self._ledger, self._seen, self._heard, self._gathered = past.ledger, past.seen, past.heard, None
+            self._close(past.settled)
+        self._heard, settled = self._fold(self._ledger, self._seen, self._heard)
+        self._close(settled)
+
+    def _close(self, settled: Collection[BatchId]) -> None:
+        for batch in settled:
+            self._open.pop(batch, None)
+            self._ledger.answered.pop(batch, None)
+
+    def _fold(
+        self, ledger: Ledger, seen: dict[str, Instant], after: Position
+    ) -> tuple[Position, set[BatchId]]:
+        """Take in what the log holds after a place; gives the place now, and the batches that are settled."""
         ours: set[Position] = set()
-        upto = self._heard
-        for link in self._evidence.links(self._heard, bodies=False):
+        settled: set[BatchId] = set()
+        upto = after
+        for link in self._evidence.links(after, bodies=False):
             upto = link.seq
             if link.kind == AnswerGiven.kind and self._is_ours(link.source, link.event_id):
                 ours.add(link.seq)
-        for recorded in self._log.read(self._heard, kinds=[AnswerGiven.kind, BatchSettled.kind]):
+        for recorded in self._log.read(after, kinds=[AnswerGiven.kind, BatchSettled.kind]):
             if recorded.seq > upto:
                 break
             if isinstance(recorded.fact, BatchSettled):
-                self._open.pop(recorded.fact.batch, None)
+                settled.add(recorded.fact.batch)
             elif isinstance(recorded.fact, AnswerGiven) and recorded.seq in ours:
-                self._ledger.take(recorded.fact, recorded.at)
-                self._note(recorded.fact.annotator, recorded.fact.revision)
-        self._heard = upto
+                ledger.take(recorded.fact, recorded.at)
+                _note(seen, recorded.fact.annotator, recorded.fact.revision)
+        return upto, settled
 
     def _is_ours(self, source: str, event_id: str | None) -> bool:
         if source == f"source:{self._place.source}":
             return True
         return source == "desk" and (event_id or "").startswith(f"{self._place.source}/")
 
-    def _note(self, annotator: str, at: Instant | None) -> None:
-        if at is not None:
-            self._seen[annotator] = max(at, self._seen.get(annotator, float("-inf")))
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What the log held of a source when the desk began."""
+
+    ledger: Ledger
+    seen: dict[str, Instant]
+    heard: Position
+    settled: set[BatchId]
+
+
+def _note(seen: dict[str, Instant], annotator: str, at: Instant | None) -> None:
+    if at is not None:
+        seen[annotator] = max(at, seen.get(annotator, float("-inf")))
 
 
 def _about(task: Mapping[str, Any]) -> tuple[str | None, str]:

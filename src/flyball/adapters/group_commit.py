@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -148,7 +149,7 @@ class GroupCommit(Generic[T, R]):
             else:
                 of_loops.setdefault(outcome[0].loop, []).append(outcome)
         for loop, theirs in of_loops.items():
-            if not loop.is_closed():  # who asked is gone with it; what was asked is done
+            with suppress(RuntimeError):  # it is closed: who asked is gone with it; what was asked is done
                 loop.call_soon_threadsafe(_settle, theirs)
 
 

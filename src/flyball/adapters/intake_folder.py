@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ _BEGINS, _ENDS = (".", "_", "~"), (".tmp", ".temp", ".part", ".partial", ".crdow
 class FolderDrop:
     """The `Drop` port over a folder and those in it, without hidden files and those named as unfinished.
 
-    A file is settled once two looks, `SETTLED` seconds apart, found it with the same size and time.
+    Only regular files are looked at: a pipe or a device would be read for ever. A file is settled once two
+    looks, `SETTLED` seconds apart, found it with the same size and time.
     """
 
     def __init__(self, folder: Path, ticks: Callable[[], float] = time.monotonic) -> None:
@@ -35,9 +37,12 @@ class FolderDrop:
         seen: dict[str, tuple[str, float]] = {}
         for name, path in self._files():
             try:
-                size, stamp = _stamp(path.stat())
+                stands = path.stat()
             except FileNotFoundError:
                 continue
+            if not stat.S_ISREG(stands.st_mode):
+                continue
+            size, stamp = _stamp(stands)
             first = self._seen.get(name, ("", 0.0))
             seen[name] = first if first[0] == stamp else (stamp, now)
             yield Found(name, size, stamp, now - seen[name][1] >= SETTLED)
@@ -47,7 +52,9 @@ class FolderDrop:
     def opened(self, found: Found) -> Iterator[IO[bytes]]:
         """See `ports.intake.Drop`."""
         try:
-            with (self._folder / found.name).open("rb") as file:
+            with os.fdopen(_at_once(self._folder / found.name), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise NotFound(f"{found.name} is no file any more")
                 yield file
         except FileNotFoundError as error:
             raise NotFound(f"{found.name} was taken away") from error
@@ -76,6 +83,11 @@ class FolderDrop:
                     path = Path(folder) / name
                     listed.append((path.relative_to(self._folder).as_posix(), path))
         return sorted(listed)
+
+
+def _at_once(path: Path) -> int:
+    """Open to read, without waiting for a writer where a pipe took the place of a file."""
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
 
 
 def _stamp(of: os.stat_result) -> tuple[int, str]:

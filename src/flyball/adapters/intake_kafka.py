@@ -82,9 +82,11 @@ class KafkaTopic:
             if problem is None:
                 taken.append(_message(message))
             elif problem.code() != self._end:
-                raise self._unreachable(problem)
+                self._trouble = problem.str()
+        if taken:  # they do not come again; what is wrong is told where there is nothing else
+            return taken
         trouble, self._trouble = self._trouble, ""
-        if trouble and not taken:
+        if trouble:
             raise self._unreachable(trouble)
         return taken
 

@@ -62,10 +62,15 @@ class Errand:
     at: Instant = float("-inf")
     failures: int = 0
     failure: str = ""
+    began: Instant = float("-inf")
 
-    def done(self, next_at: Instant) -> None:
+    def due(self, now: Instant) -> bool:
+        """Whether it is time; also where the clock was set back behind the last time."""
+        return not self.began <= now < self.at
+
+    def done(self, next_at: Instant, now: Instant) -> None:
         """It went well."""
-        self.at, self.failures, self.failure = next_at, 0, ""
+        self.at, self.failures, self.failure, self.began = next_at, 0, "", now
 
     def failed(self, error: Exception, now: Instant) -> None:
         """It rests: as long as it was asked to, for an hour where a person must act, else a while."""
@@ -77,18 +82,24 @@ class Errand:
             told = f"{type(error).__name__}: {error}"
             self.failure = f"Label Studio answers in a form that is not known to us ({told})."
         self.failures += 1
-        self.at = now + rest
+        self.at, self.began = now + rest, now
 
 
 class Turns:
     """Puts batches into Label Studio and pulls what was said there, whenever it is time to and nobody waits.
 
     A pull looks at what changed since the last one and a day before that; the very first one, and one
-    after `look_at_all`, at everything. What fails is repeated later, each errand for itself.
+    after `look_at_all`, at everything. What fails is repeated later, each errand for itself. The first turn
+    begins with `gather`, which takes in what is known already and gives the newest moment of it; `gathered`
+    is set then.
     """
 
-    def __init__(self, studio: LabelStudio, place: Workplace, rows: Rows) -> None:
-        self._studio, self._place, self._rows = studio, place, rows
+    def __init__(
+        self, studio: LabelStudio, place: Workplace, rows: Rows, gather: Callable[[], Instant | None]
+    ) -> None:
+        self._studio, self._place, self._rows, self._gather = studio, place, rows, gather
+        self.gathered = threading.Event()
+        self._gathering = Errand()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._offers: list[Offer] = []
@@ -104,13 +115,8 @@ class Turns:
     @property
     def failure(self) -> str:
         """A sentence about what goes wrong at present; "" where nothing does."""
-        each = (self._pulling, self._putting, self._calling)
+        each = (self._gathering, self._pulling, self._putting, self._calling)
         return next((errand.failure for errand in each if errand.failure), "")
-
-    def begin_at(self, newest: Instant | None) -> None:
-        """Let the first pull look at what changed since the newest word that is known, and a day before."""
-        with self._lock:
-            self._cursor = None if newest is None else newest - OVERLAP
 
     def put(self, offer: Offer) -> None:
         """Have a batch put in."""
@@ -129,12 +135,12 @@ class Turns:
             pulled, self._pulled = self._pulled, []
         return pulled
 
-    def start(self, now: Instant) -> None:
-        """Begin a turn, where there is something to do and none is under way."""
+    def start(self, now: Instant, ask: bool = True) -> None:
+        """Begin a turn, where there is something to do and none is under way; `ask`: Label Studio too."""
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
-            due = self._due(now)
+            due = self._due(now, ask)
             if due:
                 self._thread = threading.Thread(target=self._take, args=(due, now), daemon=True)
                 self._thread.start()
@@ -149,20 +155,31 @@ class Turns:
         self.wait()
         self._studio.close()
 
-    def _due(self, now: Instant) -> list[tuple[Errand, Callable[[Instant], Instant]]]:
+    def _due(self, now: Instant, ask: bool) -> list[tuple[Errand, Callable[[Instant], Instant]]]:
         wanted = (
-            (self._pulling, self._pull, True),
-            (self._putting, self._put, bool(self._offers)),
-            (self._calling, self._call, bool(self._place.calls)),
+            (self._gathering, self._take_up, not self.gathered.is_set()),
+            (self._pulling, self._pull, ask),
+            (self._putting, self._put, ask and bool(self._offers)),
+            (self._calling, self._call, ask and bool(self._place.calls)),
         )
-        return [(errand, run) for errand, run, there_is in wanted if there_is and now >= errand.at]
+        return [(errand, run) for errand, run, there_is in wanted if there_is and errand.due(now)]
 
     def _take(self, due: list[tuple[Errand, Callable[[Instant], Instant]]], now: Instant) -> None:
         for errand, run in due:
             try:
-                errand.done(run(now))
+                errand.done(run(now), now)
             except Exception as error:  # whatever it answers with, the loop goes on
                 errand.failed(error, now)
+            if not self.gathered.is_set():
+                return
+
+    def _take_up(self, now: Instant) -> Instant:
+        """Let the first pull look at what changed since the newest word that is known, and a day before."""
+        newest = self._gather()
+        with self._lock:
+            self._cursor = None if newest is None else newest - OVERLAP
+        self.gathered.set()
+        return now
 
     def _project(self) -> Project:
         place, studio = self._place, self._studio

@@ -7,7 +7,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from flyball.adapters.commits import Clash, Plan, Salt, in_order, plan, written
+from flyball.adapters.commits import Clash, Plan, Salt, in_order, plan, refuse_newer, written
 from flyball.adapters.memory_items import MemoryItems
 from flyball.adapters.memory_jobs import MemoryJobs
 from flyball.core.chain import Head, Link, instant, key_of
@@ -49,6 +49,9 @@ class MemoryLog:
         except Clash as clash:
             self._keep_contested(clash.contested)
             raise clash.conflict() from None
+        if commit.unless is not None:
+            items = set(commit.unless.items)
+            refuse_newer({each.item for each in self._links[commit.unless.read_at :]} & items)
         self._jobs.refuse_lost(commit.done)
         self._jobs.refuse_gone((*commit.requeued, *commit.dropped))
         changes = checked(planned.changes, self.items.there(asked(planned.changes)))
@@ -85,6 +88,11 @@ class MemoryLog:
             if count == limit:
                 return
             yield self._facts[seq - 1]
+
+    def at(self, places: Iterable[Position]) -> Iterator[Recorded]:
+        """See `ports.Log`."""
+        there = (seq for seq in sorted(places) if 0 < seq <= len(self._links))
+        return (self._facts[seq - 1] for seq in there if self._links[seq - 1].salt is not None)
 
     def head(self) -> Receipt:
         """See `ports.Log`."""
@@ -125,6 +133,15 @@ class MemoryLog:
     def sweep(self) -> bool:
         """See `ports.Evidence`."""
         return True
+
+    def versions(self, source: str, word: str) -> Sequence[tuple[Position, str]]:
+        """See `ports.Evidence`."""
+        links = (self._links[seq - 1] for seq in self._of_kind.get(AnswerGiven.kind, ()))
+        return [
+            (each.seq, each.event_id)
+            for each in links
+            if each.source == source and each.event_id and each.event_id.startswith(f"{word}@")
+        ]
 
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""

@@ -31,7 +31,8 @@ class OpenedStream:
     `truth` None where no column holds true labels. `classes`: the labels there are (of an iterator,
     those in its first rows), as `stream.classes` lists them or sorted. `start`: when a sped or virtual
     world begins: the free labels are there, all else is to come. `end`: when the last item or label comes,
-    None for an iterator. `notes`: what a person should know though it can be worked with.
+    None for an iterator. `notes`: what a person should know though it can be worked with. `lacking`: why
+    the labels there are could not be found out, in a sentence.
     """
 
     stream: Stream
@@ -40,6 +41,7 @@ class OpenedStream:
     start: Instant
     end: Instant | None
     notes: tuple[str, ...]
+    lacking: str = ""
 
 
 def open_stream(settings: Settings, now: Callable[[], Instant] | None = None) -> OpenedStream:

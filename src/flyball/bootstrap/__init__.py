@@ -14,6 +14,7 @@ from flyball.bootstrap.opening import (
     settings_of,
     simulate,
 )
+from flyball.bootstrap.reach import reach
 
 __all__ = [
     "App",
@@ -28,6 +29,7 @@ __all__ = [
     "opened_store",
     "origin_of",
     "performed",
+    "reach",
     "reading",
     "run_lane",
     "settings_of",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flyball.adapters.clock import RealClock, SpedClock, VirtualClock
 from flyball.core.control import KnobState
@@ -41,6 +41,9 @@ class App:
     keeper: Keeper | None = None
     #: Where answers come in from files and topics.
     sources: Sources | None = None
+    #: Where secrets are read from that the settings only name, and what the clock on the wall says.
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    wall: Callable[[], Instant] = field(default_factory=lambda: RealClock().wall)
 
     def takes(self, lane: str) -> Seconds:
         """How long a pass of this lane lasts in the loop's world; in the real world as long as it lasts."""

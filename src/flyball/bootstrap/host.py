@@ -11,7 +11,7 @@ from typing import Any
 from flyball.bootstrap.opening import open_loop
 from flyball.core.due import Go
 from flyball.core.ids import Instant
-from flyball.work.lanes import Begun, Done, Lane
+from flyball.work.lanes import TOGETHER, Begun, Done, Lane
 
 #: What runs a lane of a loop that this process hosts, by the loop's directory.
 _hosts: dict[Path, Callable[[str], Awaitable[dict[str, Any]]]] = {}
@@ -36,7 +36,7 @@ async def run_lane(lane: str, loop: str) -> dict[str, Any]:
 
 
 def _once(name: str, directory: Path) -> dict[str, Any]:
-    app = open_loop(directory)
+    app = open_loop(directory, whole=name != TOGETHER)
     try:
         app.capture(app.clock.now())
         lane = app.lanes[name]

@@ -13,6 +13,7 @@ from typing import Any
 from flyball.adapters.clock import RealClock, VirtualClock
 from flyball.adapters.learners import open_learner
 from flyball.adapters.stream import OpenedStream, open_stream
+from flyball.adapters.stream_later import open_later
 from flyball.adapters.toml_file import load
 from flyball.bootstrap.app import App, Clock, Reading
 from flyball.bootstrap.parts import (
@@ -22,6 +23,7 @@ from flyball.bootstrap.parts import (
     make_desk,
     make_lanes,
     make_steering,
+    note_lacking,
 )
 from flyball.bootstrap.sources import make_sources
 from flyball.core.chance import rng
@@ -38,9 +40,11 @@ from flyball.work.evidence import Keeper
 from flyball.work.tools import Tools
 
 
-def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> App:
+def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None, *, whole: bool = False) -> App:
     """Open a loop to run it or to write to it. With a file as its store, only one process at a time may.
 
+    `whole`: with its stream, for those who take items in. Others, who take in or merge answers, need only
+    the store: they open the stream when they need it.
     Raises BadFile, BadStream, BadUsage, StoreLocked, NewerStore, Unreachable.
     """
     from flyball.adapters.segments_s3 import open_segments
@@ -48,16 +52,18 @@ def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None) -> Ap
     from flyball.adapters.sql import open_store
 
     settings = settings_of(directory, overrides)
-    opened = open_stream(settings)
+    opened = open_stream(settings) if whole else open_later(settings)
     store = open_store(located(settings, settings.stores.database), salt=os.urandom, loop=settings.id)
     try:
         store.jobs.recover(0.0, everyone=True)
         segments = open_segments(settings)
         where = located(settings, settings.stores.mlflow)
         shelf = MlflowShelf(settings.id, where, lambda digest: str(segments.path(digest)))
-        keeper = Keeper(store.log, store.evidence, notary_of(settings), RealClock().now)
+        real = RealClock()
+        keeper = Keeper(store.log, store.evidence, notary_of(settings), real.now)
         app = assemble(settings, opened, store, segments, shelf)
-        return replace(app, keeper=keeper, sources=make_sources(settings, app.tools))
+        sources = make_sources(settings, app.tools)
+        return replace(app, keeper=keeper, sources=sources, environment=os.environ, wall=real.wall)
     except BaseException:
         store.close()
         raise
@@ -100,11 +106,12 @@ def assemble(
     )
     tools.catch_up()
     contract.wake(tools, clock.now())
+    note_lacking(tools, opened.lacking, clock.now())
     steering = make_steering(tools, opened.stream, clock.now())
     app = App(
         settings=settings,
         tools=tools,
-        lanes=make_lanes(tools, opened.stream, steering),
+        lanes=make_lanes(tools, opened, steering),
         clock=clock,
         stream=opened.stream,
         truth=opened.truth,

@@ -18,6 +18,7 @@ from flyball.adapters.rule_file import read as read_rules
 from flyball.adapters.stream import OpenedStream
 from flyball.bootstrap.app import Clock
 from flyball.core.drift.detector import Cusum, Detector
+from flyball.core.due import Due, Wait
 from flyball.core.facts import BatchReleased
 from flyball.core.gauges import Gauges
 from flyball.core.ids import Digest, Instant, digest_of
@@ -27,7 +28,7 @@ from flyball.core.signals import SIGNALS
 from flyball.errors import BadUsage
 from flyball.ports import Desk, Offer, Segments, Store, Stream
 from flyball.settings import Settings
-from flyball.work import annotate, ingest, integrate, score, train
+from flyball.work import annotate, contract, ingest, integrate, score, train
 from flyball.work.canary import Canary
 from flyball.work.contract import ContractBook
 from flyball.work.lanes import Lane, failed, guarded
@@ -36,6 +37,9 @@ from flyball.work.rulebook import Rulebook
 from flyball.work.steer import Steering
 from flyball.work.tools import Tools
 from flyball.work.transition import Transition
+
+#: The alert that says that the labels there are cannot be found out.
+LACKING = "classes"
 
 
 @cache
@@ -59,8 +63,11 @@ def make_clock(settings: Settings, start: Instant) -> Clock:
 
 
 def make_desk(settings: Settings, opened: OpenedStream, store: Store, segments: Segments) -> Desk:
-    """Where answers come from: a labelling tool, a simulated team with what it was offered, or nobody."""
-    if settings.team.source == "none":
+    """Where answers come from: a labelling tool, a simulated team with what it was offered, or nobody.
+
+    Nobody is asked while the labels there are cannot be found out.
+    """
+    if settings.team.source == "none" or opened.lacking:
         return NobodyDesk()
     if settings.team.source.startswith("source:"):
         from flyball.bootstrap.desks import label_studio_desk
@@ -100,7 +107,7 @@ def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
     )
     steering = Steering(
         tools=tools,
-        features=stream.features,
+        features=lambda: stream.features,
         watch=Watch(_detector(tools.settings.drift.detector)),
         gauges=Gauges(tools.settings.budget),
         rulebook=rulebook,
@@ -117,9 +124,17 @@ def make_steering(tools: Tools, stream: Stream, now: Instant) -> Steering:
     return steering
 
 
-def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, Lane]:
+def note_lacking(tools: Tools, lacking: str, now: Instant) -> None:
+    """Have an alert while the labels there are are not known, and no contract lists them."""
+    if lacking and not contract.listed(tools):
+        tools.alert(now, LACKING, lacking)
+    else:
+        tools.clear(now, LACKING)
+
+
+def make_lanes(tools: Tools, opened: OpenedStream, steering: Steering) -> dict[str, Lane]:
     """The six lanes, each guarded so that a failure of one stops none of the others."""
-    features = stream.features
+    stream = opened.stream
     lanes = (
         Lane(
             "ingest",
@@ -131,7 +146,7 @@ def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, La
         ),
         Lane(
             "integrate",
-            partial(integrate.due, tools),
+            partial(_merging_due, tools, opened.lacking),
             partial(integrate.begin, tools),
             partial(integrate.perform, tools),
             partial(integrate.finish, tools),
@@ -140,7 +155,7 @@ def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, La
         Lane(
             "train",
             partial(train.due, tools),
-            partial(train.begin, tools, features),
+            lambda go, now: train.begin(tools, stream.features, go, now),
             partial(train.perform, tools),
             partial(train.finish, tools),
             partial(train.fail, tools),
@@ -149,7 +164,7 @@ def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, La
         Lane(
             "score",
             partial(score.due, tools),
-            partial(score.begin, tools, features),
+            lambda go, now: score.begin(tools, stream.features, go, now),
             partial(score.perform, tools),
             partial(score.finish, tools),
             partial(score.fail, tools),
@@ -164,6 +179,15 @@ def make_lanes(tools: Tools, stream: Stream, steering: Steering) -> dict[str, La
         ),
     )
     return {lane.name: guarded(lane, tools) for lane in lanes}
+
+
+def _merging_due(tools: Tools, lacking: str, now: Instant) -> Due:
+    """Where nobody knows which labels there are, a slip of the pen would become one."""
+    if lacking:
+        contract.reload(tools, now)
+        if not contract.listed(tools):
+            return Wait(lacking)
+    return integrate.due(tools, now)
 
 
 def _detector(name: str) -> Detector:

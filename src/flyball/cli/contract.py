@@ -121,7 +121,7 @@ def show(loop: Path, *, json: bool) -> int:
 
     with opened_store(settings_of(loop)) as store:
         known, history = _known(store.log), loaded(store.log)
-        waiting = [told_of(each) for each in unknown(store.log)]
+        waiting = [told_of(each) for each in unknown(store)]
     contract = known.contract()
     if json:
         as_json(
@@ -220,7 +220,7 @@ def _would(loop: Path, digest: str, labels: dict[str, str], by: str, because: st
 
     with opened_store(settings_of(loop)) as store:
         contract = _known(store.log).contract() or Contract.implied(())
-        those = approval.chosen(unknown(store.log), contract, digest)
+        those = approval.chosen(unknown(store), contract, digest)
         return approval.approval(those, approval.mapped(contract, those, labels), by, because)
 
 

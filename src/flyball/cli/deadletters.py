@@ -41,7 +41,7 @@ def ls(loop: Path, *, each: bool, reason: str | None, json: bool) -> int:
 def show(loop: Path, fact: int, *, json: bool) -> int:
     """Show one dead letter in full."""
     with opened_store(settings_of(loop)) as store:
-        (letter,) = deadletters.chosen(deadletters.dead(store.log, store.jobs), [fact], None, False)
+        (letter,) = deadletters.chosen(deadletters.dead(store), [fact], None, False)
         found = deadletters.told(store.log, letter)
     if json:
         as_json(found)
@@ -90,7 +90,7 @@ def resolve(
 
 def _letters(loop: Path) -> list[Dead]:
     with opened_store(settings_of(loop)) as store:
-        return deadletters.dead(store.log, store.jobs)
+        return deadletters.dead(store)
 
 
 def _each(letters: Sequence[Dead], json: bool) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 from flyball.bootstrap import opened_store, settings_of
 from flyball.cli.show import as_json, number, print_line
 from flyball.cli.write import sent
-from flyball.errors import BadUsage
-from flyball.work.erase import About, about_of, traces
+from flyball.errors import BadUsage, NotFound
+from flyball.work.erase import About, about_of, sweep_owed, traces
+
+#: A large store takes its time to be written anew, in seconds.
+PATIENCE = 3600.0
 
 
 def erase(loop: Path, subject: str, about: About | None, because: str, *, json: bool, dry_run: bool) -> int:
@@ -18,12 +21,17 @@ def erase(loop: Path, subject: str, about: About | None, because: str, *, json: 
     if not because.strip():
         raise BadUsage('say why with --because "…" (a case number, not the name); it is kept for good')
     with opened_store(settings_of(loop)) as store:
-        kind = about_of(store.log, subject, about)
+        try:
+            kind = about_of(store.log, subject, about)
+        except NotFound:
+            if not sweep_owed(store.log):
+                raise
+            kind = about or "annotator"
         found = traces(store.log, store.evidence, subject, kind).told()
     told: dict[str, Any] = {"about": kind, **found}
     if not dry_run:
         request = {"command": "erase", "subject": subject, "about": kind, "because": because}
-        told = dict(sent(loop, request | {"by": getpass.getuser()}))
+        told = dict(sent(loop, request | {"by": getpass.getuser()}, PATIENCE))
     if json:
         as_json(told | {"dry_run": dry_run})
     else:
@@ -38,14 +46,15 @@ def _lines(subject: str, told: dict[str, Any], dry_run: bool) -> str:
     if told["named_in"]:
         shown.append("the name stays in facts about the loop itself (see docs/how-to/erase-a-person.md):")
         shown += [f"  {kind}  {number(count)}" for kind, count in sorted(told["named_in"].items())]
+    if not told["facts"]:
+        shown.append("what was erased before is swept again: copies of it were left in the store's files")
     if not dry_run:
-        shown.append(
-            f"written down as fact {told['fact']}; `flyball verify` proves that nothing else changed"
-        )
-        if not told["swept"]:
+        if told["fact"] is not None:
             shown.append(
-                "a reader has the store open and keeps an old copy in its write-ahead log; end it, and"
+                f"written down as fact {told['fact']}; `flyball verify` proves that nothing else changed"
             )
-            shown.append("restart the loop: then the copy is gone too")
+        if not told["swept"]:
+            shown.append(f"NOT SWEPT, copies are left in the store's files: {told['why']}")
+            shown.append("mend that and run this command again: it sweeps once more")
     shown.append("backups made before hold the bytes still: delete those, or their keys")
     return "\n".join(shown)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import os
+import signal
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,22 +30,23 @@ from flyball.work.integrate_proof import prove
 
 #: How often it is looked whether something waits, in seconds.
 LOOK = 0.2
+#: In the environment of a process that works beside another one: which one that is.
+PARENT = "FLYBALL_INTEGRATE_BESIDE"
 _COUNTED = ("answers", "labels", "parked", "different", "skewed")
 
 
 def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: bool) -> int:
-    """Merge what waits, once or until Ctrl-C, and tell the proof; 1 where it does not hold."""
+    """Merge what waits, once or until SIGTERM or Ctrl-C, and tell the proof; 1 where it does not hold."""
     if dry_run:
         with opened_store(settings_of(loop)) as store:
             found = _told(store, store.log.head().at)
             found["waiting"] = store.jobs.waiting("merge").ready
         return _show(found, json, dry_run=True)
-    with closing(open_loop(loop)) as app, ExitStack() as stack:
+    with _told_to_end() as ends, closing(open_loop(loop)) as app, ExitStack() as stack:
         if workers > 1:
-            stack.enter_context(_others(app, loop, workers - 1, watch))
+            stack.enter_context(_others(app, loop, workers - 1, watch, ends))
         counts: Counter[str] = Counter()
-        with suppress(KeyboardInterrupt):
-            _passes(app, counts, watch, quiet=json)
+        _passes(app, counts, watch, ends, quiet=json)
         stack.close()
         found = _told(app.tools.store, _now(app)) | dict(counts)
         found["held_back"] = sorted(app.tools.state.merging.blocked)
@@ -73,9 +76,31 @@ def allow(loop: Path, label: str, because: str, *, json: bool, dry_run: bool) ->
     return 0
 
 
-def _passes(app: App, counts: Counter[str], watch: bool, quiet: bool) -> None:
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """Set by SIGTERM and Ctrl-C, so that a pass comes to its end; the same signal again ends us at once."""
+    ends = threading.Event()
+
+    def told(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        ends.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield ends
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _left_alone() -> bool:
+    """Whether the process beside which this one works is gone."""
+    return os.environ.get(PARENT, str(os.getppid())) != str(os.getppid())
+
+
+def _passes(app: App, counts: Counter[str], watch: bool, ends: threading.Event, quiet: bool) -> None:
     lane = app.lanes["integrate"]
-    while True:
+    while not (ends.is_set() or _left_alone()):
         due = lane.due(_now(app))
         begun = lane.begin(due, _now(app)) if isinstance(due, Go) else None
         if begun is not None:
@@ -88,24 +113,24 @@ def _passes(app: App, counts: Counter[str], watch: bool, quiet: bool) -> None:
                 continue
         if not watch:
             return
-        time.sleep(LOOK)
+        ends.wait(LOOK)
 
 
 @contextmanager
-def _others(app: App, loop: Path, count: int, watch: bool) -> Iterator[None]:
-    """As many processes more, which end with this one."""
+def _others(app: App, loop: Path, count: int, watch: bool, ends: threading.Event) -> Iterator[None]:
+    """As many processes more, which end with this one, however it ends."""
     if not app.tools.store.shared:
         raise BadUsage(
             "a loop on SQLite has one writer, so --workers is 1; see docs/how-to/postgresql.md for more"
         )
     words = ["integrate", "--loop", str(loop), "--json", *(["--watch"] if watch else [])]
     command = [sys.executable, "-m", "flyball", *words]
-    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
+    beside = {**os.environ, PARENT: str(os.getpid())}
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=beside) for _ in range(count)]
     try:
         yield
-        if not watch:
-            for process in running:
-                process.wait()
+        while not watch and any(process.poll() is None for process in running) and not ends.wait(LOOK):
+            pass
     finally:
         for process in running:
             process.terminate()

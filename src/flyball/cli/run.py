@@ -42,7 +42,7 @@ def run(loop: Path, *, demo: bool, settings: Sequence[str], prefect: bool, repor
     overrides = dict(override(text) for text in settings)
     say = _nothing if json else print_line
     say(f"opening {loop}")
-    app = open_loop(loop, overrides)
+    app = open_loop(loop, overrides, whole=True)
     for note in app.notes:
         say(f"note: {note}")
     try:
@@ -168,7 +168,8 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
         if app.settings.api.run:
             from flyball.web.server import serving
 
-            _, address = stack.enter_context(serving(app.tools, app.settings.api))
+            serve = serving(app.tools, app.settings.api, app.environment, wall=app.wall)
+            _, address = stack.enter_context(serve)
             say(f"takes answers in at {address}/v1/events")
         if prefect and app.settings.stores.prefect != "none":
             from flyball.adapters.prefect.lanes import through_prefect

@@ -14,7 +14,7 @@ from flyball.adapters.prefect.hosting import hosted
 from flyball.bootstrap import App, open_loop, performed
 from flyball.cli.show import as_json, print_line
 from flyball.core.due import Go
-from flyball.errors import BadStream, BadUsage, StoreLocked, Unreachable
+from flyball.errors import BadStream, BadUsage, StoreLocked, StoreStopped, Unreachable
 from flyball.web.server import serving
 from flyball.work.asked import carry_out
 
@@ -56,11 +56,13 @@ async def _serve(
         await stack.enter_async_context(
             listening(loop, lambda request: carry_out(app.steering, request, app.clock.now()))
         )
-        _, address = stack.enter_context(serving(app.tools, settings))
+        api, address = stack.enter_context(serving(app.tools, settings, app.environment, wall=app.wall))
         app.tools.changed = lambda: _woken(running, changed)
         _say(address, loop, json)
         ending = asyncio.create_task(told.wait())
         while not told.is_set():
+            if api.over is not None:
+                raise api.over
             await asyncio.to_thread(_work, app)
             waking = asyncio.create_task(changed.wait())
             await asyncio.wait({waking, ending}, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
@@ -79,12 +81,12 @@ def _work(app: App) -> None:
     now, lane = app.clock.now(), app.lanes["integrate"]
     try:
         app.capture(now)
-        app.tools.clear(now, "capture")
+    except StoreStopped:
+        raise
     except (Unreachable, BadStream) as error:  # what was not written down is kept, and tried again
-        try:
-            app.tools.alert(now, "capture", f"answers cannot be taken in: {error}")
-        except Unreachable:  # /readyz says so
-            return
+        app.tools.warn(now, "capture", f"answers cannot be taken in: {error}")
+    else:
+        app.tools.over(now, "capture")
     due = lane.due(app.clock.now())
     if isinstance(due, Go) and (begun := lane.begin(due, app.clock.now())) is not None:
         performed(lane, begun, app.clock.now)

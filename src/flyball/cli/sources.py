@@ -6,12 +6,11 @@ import json as js
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.cli.show import as_json, moment, print_line, table
-from flyball.errors import BadUsage, NotFound, StoreLocked
+from flyball.errors import BadUsage, NotFound
 
 if TYPE_CHECKING:
     from flyball.settings import Settings, SourceSettings
@@ -28,6 +27,7 @@ def ls(loop: Path, *, json: bool) -> int:
     from flyball.bootstrap import reading
     from flyball.core.facts import DeliveryUnread
     from flyball.work.deliveries import source_of
+    from flyball.work.source_settings import remarks
     from flyball.work.sources import note_of
 
     with reading(loop) as read:
@@ -39,7 +39,8 @@ def ls(loop: Path, *, json: bool) -> int:
         for name, source in read.settings.sources.items():
             noted = read.log.note(note_of(name))
             kept = unread.get(source_of(name), [])
-            alert = read.state.alerts.get(f"source-{name}")
+            keys = (f"source-{name}", f"source-{name}-silent")
+            alerts = [read.state.alerts[key].fact for key in keys if key in read.state.alerts]
             found.append(
                 {
                     "name": name,
@@ -48,7 +49,8 @@ def ls(loop: Path, *, json: bool) -> int:
                     "last": None if noted is None else js.loads(noted),
                     "unread": len(kept),
                     "problems": _problems(kept),
-                    "alert": None if alert is None else getattr(alert.fact, "message", ""),
+                    "alerts": [getattr(alert, "message", "") for alert in alerts],
+                    "remarks": remarks(name, source, read.settings.team.source),
                 }
             )
     if json:
@@ -60,7 +62,9 @@ def ls(loop: Path, *, json: bool) -> int:
     rows = [_row(each) for each in found]
     print_line(table(rows, ("name", "kind", "from", "last change", "answers", "unread")))
     for each in found:
-        for line in filter(None, [each["alert"], *_told(each["last"])]):
+        for line in each["alerts"]:  # they begin with its name
+            print_line(line)
+        for line in (*_told(each["last"]), *each["remarks"]):
             print_line(f"{each['name']}: {line}")
         for problem in each["problems"]:
             print_line(
@@ -71,17 +75,11 @@ def ls(loop: Path, *, json: bool) -> int:
 
 def pull(loop: Path, name: str, *, again: bool, json: bool) -> int:
     """Ask one at once."""
-    from flyball.adapters.local_socket import NobodyListens, ask, socket_of
-    from flyball.bootstrap import open_loop
+    from flyball.bootstrap import App, reach
 
-    request = {"command": "source-pull", "name": name, "again": again}
-    if socket_of(loop).exists():
-        with suppress(NobodyListens):  # the socket may be left behind by a process that was killed
-            return _asked(ask(loop, request), json)
-    try:
-        app = open_loop(loop)
-    except StoreLocked:
-        return _asked(ask(loop, request), json)
+    app = reach(loop, {"command": "source-pull", "name": name, "again": again})
+    if not isinstance(app, App):
+        return _asked(app, json)
     try:
         if app.sources is None:
             raise BadUsage("this loop has no sources; name them in loop.toml as [sources.NAME]")

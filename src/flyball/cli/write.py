@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.cli.show import as_json, print_line
-from flyball.errors import BadUsage, StoreLocked
+from flyball.errors import BadUsage
 
 if TYPE_CHECKING:
     from flyball.bootstrap import Reading
@@ -44,19 +43,17 @@ def _would(loop: Path, version: int | None) -> Mapping[str, Any]:
         return {"champion": to, "before": read.state.champion}
 
 
-def sent(loop: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a command to the process that runs the loop, or carry it out here where none does."""
-    from flyball.adapters.local_socket import NobodyListens, ask, socket_of
-    from flyball.bootstrap import open_loop
+def sent(loop: Path, request: Mapping[str, Any], patience: float = 30.0) -> Mapping[str, Any]:
+    """Send a command to the process that runs the loop, or carry it out here where none does.
+
+    `patience`: how long that process is waited for, in seconds.
+    """
+    from flyball.bootstrap import App, reach
     from flyball.work.asked import carry_out
 
-    if socket_of(loop).exists():
-        with suppress(NobodyListens):  # the socket may be left behind by a process that was killed
-            return ask(loop, request)
-    try:
-        app = open_loop(loop)
-    except StoreLocked:
-        return ask(loop, request)
+    app = reach(loop, request, patience)
+    if not isinstance(app, App):
+        return app
     try:
         # A simulated world stands still while nothing runs it.
         simulated = app.tools.settings.clock.kind != "real"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flyball.ports.engines import Learner, Model, RuleEngine, Shelf, Shelved, Trained
-from flyball.ports.items import ItemRows, Items, ItemState
+from flyball.ports.items import ItemRows, Items, ItemState, Unless
 from flyball.ports.store import (
     Arrivals,
     Clock,
@@ -55,5 +55,6 @@ __all__ = [
     "TeamState",
     "Trained",
     "Truth",
+    "Unless",
     "Waiting",
 ]

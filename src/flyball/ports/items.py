@@ -43,6 +43,14 @@ class ItemState:
     arrived_seq: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """Items that were read when the log ended at that place."""
+
+    read_at: Position
+    items: Sequence[ItemId]
+
+
 class Items(Protocol):
     """The read models about items; a fold of the log, and rebuilt from it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from flyball.core.ids import (
 )
 from flyball.core.labels.proof import Accounts, Status
 from flyball.core.table import Table
-from flyball.ports.items import Items
+from flyball.ports.items import Items, Unless
 
 
 class Clock(Protocol):
@@ -119,7 +119,8 @@ class Commit:
     those that are given up for good; one that is not there any more raises NotFound.
     `notes` are small checkpoints by name: of no worth to history, only to a fast restart. `apart`: the
     facts come from several hands; one that conflicts is kept as evidence and the others are written.
-    `standing`: how answers stand of which no fact here says it.
+    `standing`: how answers stand of which no fact here says it. `unless`: after this place nobody may have
+    said or settled anything about the items, or it raises StaleItems and nothing is written.
     """
 
     facts: Sequence[Draft] = ()
@@ -132,6 +133,7 @@ class Commit:
     dropped: Sequence[Letter] = ()
     apart: bool = False
     standing: Mapping[Position, Status] = field(default_factory=dict)
+    unless: Unless | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,9 @@ class Log(Protocol):
 
         Facts whose bytes were erased are left out: nobody knows any more what they said.
         """
+
+    def at(self, places: Iterable[Position]) -> Iterator[Recorded]:
+        """The facts at these places, in order, without those that were erased."""
 
     def head(self) -> Receipt:
         """The newest fact's receipt; position 0 and 64 zeros for an empty log."""
@@ -252,6 +257,12 @@ class Evidence(Protocol):
 
     def sweep(self) -> bool:
         """Leave no copy of what was erased behind in files; False where a reader keeps one for a while."""
+
+    def versions(self, source: str, word: str) -> Sequence[tuple[Position, str]]:
+        """Answers whose names are this word, an @ and anything, in order, where they stand and the names.
+
+        Only of a source of the settings (`source:NAME`), and without those whose bytes were erased.
+        """
 
     def contested(self) -> Iterator[Contested]:
         """What was refused with a Conflict, in order of time; the same bytes again are kept once."""

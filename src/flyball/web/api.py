@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +14,14 @@ from starlette.responses import Response
 from flyball.adapters.group_commit import Closed, Full, GroupCommit
 from flyball.core.facts import CaptureMeasured
 from flyball.core.gauges_windows import quantile_of
-from flyball.core.ids import Seconds
+from flyball.core.ids import Instant, Seconds
 from flyball.core.strict_json import Flaw
-from flyball.errors import FlyballError
+from flyball.errors import FlyballError, StoreStopped
 from flyball.ports import Answer, Commit, Receipt
 from flyball.settings.outside import ApiSettings
 from flyball.web.metrics import Metrics
 from flyball.work.accept import Given, accept
-from flyball.work.capture import conflict_of
+from flyball.work.capture import contest
 from flyball.work.tools import Tools
 
 #: What the note is called that is written to see whether the store takes anything again.
@@ -66,21 +66,36 @@ def answered(status: int, value: Any, headers: Mapping[str, str] | None = None) 
 
 
 @dataclass(slots=True)
+class Held:
+    """How many bytes of bodies are being read or worked on, and how many may be."""
+
+    most: int
+    bytes: int = 0
+
+
+@dataclass(slots=True)
 class Api:
     """One loop as it is served. `token`: what callers must show; empty where only this machine calls."""
 
     tools: Tools
     settings: ApiSettings
     token: str = field(default="", repr=False)
+    #: Where secrets are read from that the settings only name.
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: What the clock on the wall says; where nobody says so, what the loop's own does.
+    wall: Callable[[], Instant] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     #: How long a body may take to come, in seconds.
     patience: Seconds = 30.0
     #: Why the store took nothing the last time; empty when it did.
     fault: str = ""
     writer: GroupCommit[Given, Receipt] = field(init=False)
-    #: Bytes of bodies that are being read or worked on.
-    held: int = 0
-    _contested: dict[str, list[Answer]] = field(default_factory=dict)
+    #: Why it can never take anything again, if so: whoever serves ends.
+    over: FlyballError | None = None
+    #: Bodies of callers that are known, and of those who show only with the body who they are.
+    held: Held = field(default_factory=lambda: Held(64 << 20))
+    strange: Held = field(default_factory=lambda: Held(16 << 20))
+    _contested: dict[str, list[str]] = field(default_factory=dict)
     _measured_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,14 +107,20 @@ class Api:
         try:
             receipts = accept(self.tools, given, self.tools.clock.now())
         except FlyballError as error:
-            self.fault = str(error)
+            self.fail(error)
             raise
         self.fault = ""
         for each, receipt in zip(given, receipts, strict=True):
             if receipt.conflict:
                 with self._lock:
-                    self._contested.setdefault(each.source, []).append(each.answer)
+                    self._contested.setdefault(each.source, []).append(each.answer.event_id)
         return receipts
+
+    def fail(self, error: FlyballError) -> None:
+        """The store took nothing."""
+        self.fault = str(error)
+        if isinstance(error, StoreStopped):
+            self.over = error
 
     def unready(self) -> Flaw | None:
         """Why this process should be sent nothing at the moment, if so."""
@@ -118,13 +139,18 @@ class Api:
             try:
                 tools.store.log.append(Commit(notes={PROBE: str(tools.clock.now())}), tools.clock.now())
             except FlyballError as error:
-                self.fault = str(error)
+                self.fail(error)
                 return
             self.fault = ""
-        with self._lock:
-            contested, self._contested = self._contested, {}
-        for source, answers in contested.items():
-            tools.alert(tools.clock.now(), f"conflict-{source}", conflict_of(answers, source))
+        for source in tuple(self._contested):
+            with self._lock:
+                names = self._contested.pop(source)
+            try:
+                contest(tools, source, names, tools.clock.now())
+            except FlyballError:
+                with self._lock:
+                    self._contested[source] = names + self._contested.get(source, [])
+                raise
         if time.monotonic() - self._measured_at >= MEASURED_EVERY and (took := self.metrics.taken()):
             self._measured_at = time.monotonic()
             p50, p99 = (quantile_of(took, share) or 0.0 for share in (0.5, 0.99))

@@ -12,12 +12,10 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from flyball.core.strict_json import Flaw
-from flyball.web.api import Api, Refused
+from flyball.web.api import Api, Held, Refused
 
 #: How long the rest of a refused body is read and thrown away, in seconds.
 LEFTOVER = 2.0
-#: Bodies that are held at the same time may have so many bytes together.
-HELD = 64 << 20
 #: A client that hears "too large" while it is still sending is listened to for so much longer.
 THROWN_AWAY = 16 << 20
 #: The first byte of a body that is one object, after white space.
@@ -34,14 +32,17 @@ class Body:
 
 
 @asynccontextmanager
-async def body_of(api: Api, request: Request, anything: bool = False) -> AsyncIterator[Body]:
+async def body_of(
+    api: Api, request: Request, anything: bool = False, held: Held | None = None
+) -> AsyncIterator[Body]:
     """The body of a request, while it is worked on. Raises Refused.
 
-    `anything`: of whatever content type, for those who sign what they send.
+    `anything`: of whatever content type, for those who sign what they send. `held`: among which bodies it
+    counts; without, among those of callers that are known.
     """
     lines = False if anything else _is_lines(request)
     packed = _is_packed(request)
-    reading = _Reading(api, zlib.decompressobj(31) if packed else None, lines)
+    reading = _Reading(api, held or api.held, zlib.decompressobj(31) if packed else None, lines)
     try:
         try:
             reading.refuse_announced(request.headers.get("content-length"))
@@ -50,7 +51,8 @@ async def body_of(api: Api, request: Request, anything: bool = False) -> AsyncIt
                     reading.take(await request.receive())
             reading.end()
         except Refused as refused:
-            await _throw_away(request, reading)
+            if reading.more:
+                await throw_away(request)
             refused.headers["connection"] = "close"
             raise
         except TimeoutError:
@@ -62,8 +64,8 @@ async def body_of(api: Api, request: Request, anything: bool = False) -> AsyncIt
 
 
 class _Reading:
-    def __init__(self, api: Api, unpack: zlib._Decompress | None, lines: bool) -> None:
-        self._api, self._unpack, self._lines = api, unpack, lines
+    def __init__(self, api: Api, held: Held, unpack: zlib._Decompress | None, lines: bool) -> None:
+        self._api, self._held, self._unpack, self._lines = api, held, unpack, lines
         self._most = api.settings.batch_bytes
         self._came = 0
         self.body = bytearray()
@@ -97,10 +99,10 @@ class _Reading:
     def _add(self, piece: bytes) -> None:
         if not piece:
             return
-        if self._api.held + len(piece) > HELD:
+        if self._held.bytes + len(piece) > self._held.most:
             flaw = Flaw("busy", "too many large bodies come at the same time; send this again in a moment")
             raise Refused(503, flaw, {"retry-after": "1"})
-        self._api.held += len(piece)
+        self._held.bytes += len(piece)
         self.body += piece
         if len(self.body) > self._limit():
             raise self._too_large()
@@ -118,18 +120,19 @@ class _Reading:
             raise _not_gzip("the gzip is cut short")
 
     def let_go(self) -> None:
-        self._api.held -= len(self.body)
+        self._held.bytes -= len(self.body)
 
 
-async def _throw_away(request: Request, reading: _Reading) -> None:
-    """Read on for a while, so that the sender hears why instead of a broken connection."""
+async def throw_away(request: Request) -> None:
+    """Read on for a while and keep nothing, so that the sender hears why and no broken connection."""
     left = THROWN_AWAY
     try:
         async with asyncio.timeout(LEFTOVER):
-            while reading.more and left > 0:
+            while left > 0:
                 message = await request.receive()
                 left -= max(1, len(message.get("body", b"")))
-                reading.more = bool(message.get("more_body"))
+                if not message.get("more_body"):
+                    return
     except TimeoutError:
         return
 

@@ -17,9 +17,8 @@ from flyball.ports import Answer, Receipt
 from flyball.web.api import Api, Refused, answered, capture, told
 from flyball.web.bodies import Body, body_of
 from flyball.work.events_in import answer_of, skew_of
+from flyball.work.handed import SOURCE
 
-#: The name under which the ids of these events are kept.
-SOURCE = "api"
 #: The most events in one body; and from how many bytes on a body is read in a thread.
 MOST, LARGE = 5_000, 32_768
 

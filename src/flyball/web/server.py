@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from flyball.core.ids import Seconds
+from flyball.core.ids import Instant, Seconds
 from flyball.errors import BadUsage, FlyballError, Unreachable
 from flyball.settings.outside import ApiSettings
 from flyball.web.api import LOOK, Api
@@ -25,6 +24,8 @@ from flyball.work.tools import Tools
 #: requests have to end; and the largest head of a request.
 CONNECTIONS, SILENT, ENDING, HEAD = 2_000, 15.0, 10, 32_768
 _OWN = "$FLYBALL_TOKEN"
+#: Alerts: nobody listens any more; what came in could not be told.
+_ALERT, _LOOKING = "api", "api-look"
 
 
 @contextmanager
@@ -34,16 +35,21 @@ def serving(
     environment: Mapping[str, str] | None = None,
     made: Callable[[Tools, ApiSettings, str], Api] = Api,
     silent: Seconds = SILENT,
+    wall: Callable[[], Instant] | None = None,
 ) -> Iterator[tuple[Api, str]]:
     """Serve while the body runs; gives the API and its address.
 
+    `environment`: where a token and secrets are that the settings only name. `wall`: what the clock on the
+    wall says, for what others have signed with their time; where it is not given, the loop's clock.
     `silent`: how long a connection may be that asks for nothing. At the end no connection is taken any
     more, and what was accepted is answered first. Raises BadUsage for an address that others reach
     without a token, Unreachable where the port is taken.
     """
-    token = token_of(settings, os.environ if environment is None else environment)
+    environment = environment or {}
+    token = token_of(settings, environment)
     with closing(_bound(settings.host, settings.port)) as listening:
         api = made(tools, settings, token)
+        api.environment, api.wall = environment, wall
         try:
             server = _Server(api, listening, silent)
             try:
@@ -110,10 +116,11 @@ class _Server:
             if not self._threads[0].is_alive():
                 raise Unreachable(f"the API cannot be served: {self._failure}")
             self._threads[0].join(0.01)
+        self._api.tools.over(self._api.tools.clock.now(), _ALERT)
 
     def stop(self) -> None:
-        self._server.should_exit = True
         self._ended.set()
+        self._server.should_exit = True
         for thread in self._threads:
             thread.join()
 
@@ -126,9 +133,21 @@ class _Server:
     def _look(self) -> None:
         while not self._ended.wait(LOOK):
             try:
+                if not self._threads[0].is_alive() and self._api.over is None:
+                    self._over()
                 self._api.look()
+                self._api.tools.over(self._api.tools.clock.now(), _LOOKING)
             except FlyballError as error:  # it is told in the next one
-                self._api.fault = self._api.fault or str(error)
+                self._api.fail(error)
+            except Exception as error:  # a bug; what comes in is taken all the same
+                said = f"what came in over HTTP is not told to the loop: {type(error).__name__}: {error}"
+                with suppress(FlyballError):
+                    self._api.tools.warn(self._api.tools.clock.now(), _LOOKING, said)
+
+    def _over(self) -> None:
+        """Nobody listens any more, and nobody asked for that."""
+        self._api.over = Unreachable(f"the API is not served any more: {self._failure or 'its thread ended'}")
+        self._api.tools.warn(self._api.tools.clock.now(), _ALERT, str(self._api.over))
 
 
 class _Patient(AutoHTTPProtocol):  # type: ignore[misc,valid-type]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flyball.adapters.clock import RealClock
 from flyball.core.mappings import Map
 from flyball.core.signatures import Scheme, Verdict, verify
 from flyball.core.strict_json import Flaw
 from flyball.errors import FlyballError
 from flyball.settings import SourceSettings
 from flyball.web.api import Api, Refused, answered, capture
-from flyball.web.bodies import body_of
+from flyball.web.bodies import body_of, throw_away
 from flyball.web.events import overall, receipt_of
 from flyball.work.deliveries import Delivery, Origin, keep, of_bytes, source_of
 from flyball.work.intake import CALLED
@@ -41,6 +39,11 @@ class Caller:
     secrets: tuple[str, ...]
     by: Map
 
+    @property
+    def signs(self) -> bool:
+        """Whether a call shows only with its body from whom it is."""
+        return self.scheme != "secret"
+
     def verdict(self, headers: Sequence[tuple[str, str]], body: bytes, now: float) -> Verdict:
         """Whether a call is from this source."""
         tolerance, header = self.settings.tolerance, self.settings.header
@@ -59,20 +62,26 @@ def callers_of(sources: Mapping[str, SourceSettings], environment: Mapping[str, 
 
 def routes(api: Api) -> Sequence[BaseRoute]:
     """The route. Raises BadUsage for sources whose settings cannot be used."""
-    callers = callers_of(api.tools.settings.sources, os.environ)
-    wall = RealClock()  # signatures are of real time, also where the loop's world is a faster one
+    callers = callers_of(api.tools.settings.sources, api.environment)
+    # Signatures are of real time, also where the loop's world is a faster one.
+    wall = api.wall or api.tools.clock.now
 
     async def post(request: Request) -> Response:
         caller = callers.get(request.path_params["name"])
-        async with body_of(api, request, anything=True) as body:
-            if caller is None:  # as a forged call, so that nobody finds out which sources there are
-                raise Refused(401, _FORGED)
-            headers = [
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
-            ]
-            verdict = caller.verdict(headers, body.raw, wall.now())
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        if caller is None:  # as a forged call
+            await _refuse_unread(api, request)
+        verdict = caller.verdict(headers, b"", wall())
+        if not (verdict.ok or (caller.signs and verdict.reason == "wrong-signature")):
+            await _refuse_unread(api, request, verdict)
+        held = api.strange if caller.signs else api.held
+        async with body_of(api, request, anything=True, held=held) as body:
+            if len(body.raw) > LARGE:
+                verdict = await asyncio.to_thread(caller.verdict, headers, body.raw, wall())
+            else:
+                verdict = caller.verdict(headers, body.raw, wall())
             if not verdict.ok:
-                api.metrics.refuse(f"signature_{verdict.reason.replace('-', '_')}")
+                _count(api, verdict)
                 raise Refused(401, _FORGED)
             origin = Origin(source_of(caller.name), CALLED, verdict.delivery)
             if len(body.raw) > LARGE:
@@ -82,6 +91,18 @@ def routes(api: Api) -> Sequence[BaseRoute]:
             return await _taken(api, delivery, origin.source)
 
     return [Route("/v1/sources/{name}", post, methods=["POST"])]
+
+
+def _count(api: Api, verdict: Verdict) -> None:
+    api.metrics.refuse(f"signature_{verdict.reason.replace('-', '_')}")
+
+
+async def _refuse_unread(api: Api, request: Request, verdict: Verdict | None = None) -> NoReturn:
+    """Refuse a call that no body could make right, and hold nothing of it."""
+    if verdict is not None:
+        _count(api, verdict)
+    await throw_away(request)
+    raise Refused(401, _FORGED, {"connection": "close"})
 
 
 async def _taken(api: Api, delivery: Delivery, source: str) -> Response:

@@ -7,12 +7,17 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
 from flyball.core.facts import AnswerGiven, TeamMeasured
-from flyball.core.ids import Instant, canonical
+from flyball.core.ids import Instant, Seconds, canonical
 from flyball.ports import Answer, Commit, Draft, ItemState, NewJob
 from flyball.work.tools import Tools
 
 #: What an answer says, as its fact has it too.
 _SAID = tuple(each.name for each in fields(Answer) if each.name not in ("event_id", "raw"))
+
+
+#: The alerts about contested ids; so many ids are named; and how long none must come for one to be over.
+CONTESTED, NAMED = "conflict-", 5
+QUIET: Seconds = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +34,36 @@ def capture(tools: Tools, answers: Sequence[Answer], now: Instant, source: str =
     if not answers:
         return Captured(0, 0, 0)
     receipts = tools.write(commit_of(tools, answers, source), now)
-    contested = [answer for answer, receipt in zip(answers, receipts, strict=True) if receipt.conflict]
+    contested = [
+        answer.event_id for answer, receipt in zip(answers, receipts, strict=True) if receipt.conflict
+    ]
     if contested:
-        tools.alert(now, f"conflict-{source}", conflict_of(contested, source))
+        contest(tools, source, contested, now)
     new = sum(receipt.new for receipt in receipts)
     return Captured(new, len(receipts) - new - len(contested), len(contested))
 
 
-def conflict_of(contested: Sequence[Answer], source: str) -> str:
-    """What an operator reads of answers whose ids stand for others."""
-    names = ", ".join(answer.event_id for answer in contested[:5])
-    more = f" and {len(contested) - 5} more" if len(contested) > 5 else ""
-    return (
-        f"{names}{more} of {source}: the same event id arrived with other content."
-        " The first stands; both are kept."
-    )
+def contest(tools: Tools, source: str, contested: Sequence[str], now: Instant) -> None:
+    """Raise the alert of a source about ids that arrived with other content, where it does not stand.
+
+    It names those with which it began, however many follow; `calm` clears it. Raises Unreachable.
+    """
+    key = CONTESTED + source
+    tools.contested[key] = now
+    if key in tools.state.alerts:
+        return
+    names = ", ".join(contested[:NAMED])
+    more = f" and {len(contested) - NAMED} more" if len(contested) > NAMED else ""
+    told = "the same event id arrived with other content. The first stands; both are kept."
+    tools.alert(now, key, f"{names}{more} of {source}: {told}")
+
+
+def calm(tools: Tools, now: Instant) -> None:
+    """Clear the alerts of sources of which no id arrived with other content for an hour."""
+    for key in tuple(tools.state.alerts):
+        if key.startswith(CONTESTED) and abs(now - tools.contested.setdefault(key, now)) >= QUIET:
+            tools.clear(now, key)
+            tools.contested.pop(key, None)
 
 
 def commit_of(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
@@ -83,6 +103,7 @@ def _default(each: Field[Any]) -> Any:
 
 def collect(tools: Tools, now: Instant) -> Captured:
     """Take in what the desk has up to now; write down how the team stands, where that changed."""
+    calm(tools, now)
     tools.uncaptured += tools.desk.collect(now)
     captured = capture(tools, tools.uncaptured, now)
     tools.uncaptured = []

@@ -122,6 +122,11 @@ def in_force(tools: Tools) -> Contract:
     return (book and book.known.contract()) or Contract.implied(tools.classes)
 
 
+def listed(tools: Tools) -> bool:
+    """Whether a contract lists the labels there are."""
+    return tools.contracts is not None and tools.contracts.known.contract() is not None
+
+
 def known_of(log: Log, read: Read) -> Known:
     """What a log says of contracts."""
     known = Known(read)

@@ -14,6 +14,7 @@ from flyball.errors import BadUsage, NotFound
 from flyball.ports import Commit, Draft, Log, NewJob
 from flyball.work.contract import in_force
 from flyball.work.contract_parked import Unknown, given, quiet, unknown
+from flyball.work.deadletters import TOGETHER, requeue
 from flyball.work.tools import Tools
 
 
@@ -73,15 +74,17 @@ def approve(
         raise BadUsage('say with --because "…" how you know what these labels mean; it is kept')
     with tools.lock:
         contract = in_force(tools)
-        those = chosen(unknown(tools.store.log), contract, digest)
+        those = chosen(unknown(tools.store), contract, digest)
         meant = mapped(contract, those, labels)
-        answers = tuple(each.seq for each in those.answers)
-        fact = DefinitionsApproved(those.definitions, by, because, answers, meant)
-        jobs = [NewJob("merge", given(each).item, 0, now, cause=each.seq) for each in those.answers]
+        first, rest = those.answers[:TOGETHER], those.answers[TOGETHER:]
+        fact = DefinitionsApproved(those.definitions, by, because, tuple(each.seq for each in first), meant)
+        jobs = [NewJob("merge", given(each).item, 0, now, cause=each.seq) for each in first]
         tools.write(Commit([Draft(fact)], jobs), now)
         quiet(tools, those.definitions, now)
         if tools.contracts is not None:
             tools.contracts.known.catch_up(tools.store.log)
+    if rest:  # nobody waits for his turn until all of them have gone; what stops here is approved again
+        requeue(tools, {each.seq for each in rest}, by, because, now)
     return approval(those, meant, by, because)
 
 

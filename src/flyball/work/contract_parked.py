@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flyball.core.facts import (
-    AnswerGiven,
-    AnswerParked,
-    ClassAllowed,
-    DefinitionsApproved,
-    LabelSettled,
-    LetterDropped,
-    LetterRequeued,
-    Recorded,
-)
-from flyball.core.ids import Digest, Instant, Position
+from flyball.core.facts import AnswerGiven, Recorded
+from flyball.core.ids import Digest, Instant
 from flyball.core.labels.contract import UNKNOWN_DEFINITIONS, UNSTATED, Contract
 from flyball.core.labels.merge import Outcome
-from flyball.ports import Log
-from flyball.work.deadletters import answers_at, resolve
+from flyball.ports import Store
+from flyball.work.deadletters import parked, requeue
 from flyball.work.tools import Tools
 
-_KINDS = (AnswerParked, LabelSettled, LetterRequeued, LetterDropped, DefinitionsApproved, ClassAllowed)
 _EXAMPLES = 3
 
 
@@ -50,11 +40,11 @@ def given(recorded: Recorded) -> AnswerGiven:
     return recorded.fact
 
 
-def unknown(log: Log) -> list[Unknown]:
+def unknown(store: Store) -> list[Unknown]:
     """All definitions for which answers are parked, the most answers first."""
     by_digest: dict[Digest, list[Recorded]] = {}
-    for recorded in _waiting(log, (UNKNOWN_DEFINITIONS,)):
-        by_digest.setdefault(_of(recorded), []).append(recorded)
+    for each in parked(store, UNKNOWN_DEFINITIONS):
+        by_digest.setdefault(_of(each.answer), []).append(each.answer)
     found = [Unknown(definitions, tuple(those)) for definitions, those in by_digest.items()]
     return sorted(found, key=lambda each: (-len(each.answers), each.definitions))
 
@@ -101,41 +91,16 @@ def quiet(tools: Tools, definitions: Digest, now: Instant) -> None:
 def reconsider(tools: Tools, contract: Contract, now: Instant) -> None:
     """Send the answers on their way again that a new contract can read, and could not be read before."""
     again = [
-        each
-        for each in _waiting(tools.store.log, (UNKNOWN_DEFINITIONS, "unknown-label"))
-        if contract.knows(given(each).definitions)
-        and contract.label_of(given(each).label, given(each).definitions) is not None
+        each.answer
+        for each in parked(tools.store, UNKNOWN_DEFINITIONS, "unknown-label")
+        if contract.knows(each.given.definitions)
+        and contract.label_of(each.given.label, each.given.definitions) is not None
     ]
     if again:
         because = f"version {contract.version} of the contract {contract.name} can read it"
-        resolve(tools, "requeue", [each.seq for each in again], "flyball", because, now)
+        requeue(tools, {each.seq for each in again}, "flyball", because, now)
     for definitions in {_of(each) for each in again}:
         quiet(tools, definitions, now)
-
-
-def _waiting(log: Log, codes: tuple[str, ...]) -> Iterator[Recorded]:
-    """The answers that are parked for one of these reasons, in order."""
-    return answers_at(log, _parked(log, codes))
-
-
-def _parked(log: Log, codes: tuple[str, ...]) -> set[Position]:
-    found: set[Position] = set()
-    first = next(iter(log.read(kinds=[AnswerParked.kind], limit=1)), None)
-    if first is None:
-        return found
-    for recorded in log.read(Position(first.seq - 1), kinds=[each.kind for each in _KINDS]):
-        match recorded.fact:
-            case AnswerParked(answer=answer, code=code):
-                (found.add if code in codes else found.discard)(answer)
-            case LabelSettled(answers=answers, superseded=superseded):
-                found.difference_update(answers, superseded)
-            case DefinitionsApproved(answers=answers) | ClassAllowed(answers=answers):
-                found.difference_update(answers)
-            case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
-                found.discard(answer)
-            case _:
-                pass
-    return found
 
 
 def _of(recorded: Recorded) -> Digest:

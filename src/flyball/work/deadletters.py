@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from flyball.core.facts import (
     AnswerGiven,
     AnswerParked,
-    ClassAllowed,
-    DefinitionsApproved,
-    LabelSettled,
     LetterDropped,
     LetterRequeued,
     LoopStarted,
@@ -20,10 +17,12 @@ from flyball.core.facts import (
 )
 from flyball.core.ids import Instant, Position
 from flyball.errors import BadUsage, NotFound
-from flyball.ports import Commit, Draft, Jobs, Letter, Log, NewJob
+from flyball.ports import Commit, Draft, Letter, Log, NewJob, Store
 from flyball.work.tools import Tools
 
 KIND = "merge"
+#: So many are let go together.
+TOGETHER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +43,50 @@ class Dead:
     letter: Letter | None = None
 
 
-def dead(log: Log, jobs: Jobs) -> list[Dead]:
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An answer that stands as parked, since when, and for what; `code` is empty where nobody said it."""
+
+    answer: Recorded
+    at: Instant
+    code: str
+    reason: str
+
+    @property
+    def given(self) -> AnswerGiven:
+        """The answer itself."""
+        assert isinstance(self.answer.fact, AnswerGiven)
+        return self.answer.fact
+
+
+def parked(store: Store, *codes: str) -> list[Parked]:
+    """Every answer that stands as parked now, in order; for these reasons only, where some are named."""
+    those = store.items.standing_as("parked")
+    if not those:
+        return []
+    why: dict[Position, tuple[Instant, str, str]] = {each.seq: (each.at, "", "") for each in those}
+    # An answer is parked after it was given.
+    for recorded in store.log.read(those[0].seq, kinds=[AnswerParked.kind]):
+        fact = recorded.fact
+        if isinstance(fact, AnswerParked) and fact.answer in why:
+            why[fact.answer] = recorded.at, fact.code, fact.reason
+    found = [Parked(each, *why[each.seq]) for each in those]
+    return [each for each in found if not codes or each.code in codes]
+
+
+def dead(store: Store) -> list[Dead]:
     """Every answer that lies apart, in order. Those whose bytes were erased are no longer told."""
-    letters = {letter.fact: letter for letter in jobs.letters(KIND)}
-    parked = _parked(log)
-    wanted = letters.keys() | parked.keys()
-    found: list[Dead] = []
-    for recorded in answers_at(log, wanted):
-        seq, answer = recorded.seq, recorded.fact
+    found: dict[Position, Dead] = {}
+    for each in parked(store):
+        seq, general = each.answer.seq, _general(each.reason, each.given)
+        found[seq] = Dead(seq, general, each.reason, 1, each.at, each.at, each.given)
+    letters = {letter.fact: letter for letter in store.jobs.letters(KIND)}
+    for recorded in store.log.at(letters):
+        seq, answer, letter = recorded.seq, recorded.fact, letters[recorded.seq]
         assert isinstance(answer, AnswerGiven)
-        if letter := letters.get(seq):
-            times = (letter.first_at, letter.last_at)
-            found.append(Dead(seq, letter.code, letter.detail, letter.attempts, *times, answer, letter))
-        else:
-            at, why = parked[seq]
-            found.append(Dead(seq, _general(why, answer), why, 1, at, at, answer))
-    return found
+        times = (letter.first_at, letter.last_at)
+        found[seq] = Dead(seq, letter.code, letter.detail, letter.attempts, *times, answer, letter)
+    return [found[seq] for seq in sorted(found)]
 
 
 def groups(letters: Iterable[Dead]) -> list[dict[str, Any]]:
@@ -99,9 +126,44 @@ def chosen(letters: Sequence[Dead], facts: Sequence[int], reason: str | None, ev
 def resolve(
     tools: Tools, what: Literal["requeue", "drop"], those: Sequence[int], by: str, because: str, now: Instant
 ) -> dict[str, Any]:
-    """Send dead letters on their way again, or drop them; who and why is kept with each. Raises NotFound."""
+    """Send dead letters on their way again, or drop them; who and why is kept with each. Raises NotFound.
+
+    Many go in several commits, so that nobody waits long for his turn; where that is cut short, the rest
+    lies there still. What somebody else has dealt with in the meantime is his.
+    """
+    letters = chosen(dead(tools.store), those, None, False)
+    done = _each(tools, what, letters, by, because, now)
+    return {"done": what, "facts": done, "by": by, "because": because}
+
+
+def requeue(tools: Tools, those: Collection[Position], by: str, because: str, now: Instant) -> None:
+    """Send those of these answers on their way again that lie apart still."""
+    _each(tools, "requeue", [each for each in dead(tools.store) if each.fact in those], by, because, now)
+
+
+def _each(
+    tools: Tools,
+    what: Literal["requeue", "drop"],
+    letters: Sequence[Dead],
+    by: str,
+    because: str,
+    now: Instant,
+) -> list[Position]:
+    parts = [letters[start : start + TOGETHER] for start in range(0, len(letters), TOGETHER)]
+    return [fact for part in parts for fact in _together(tools, what, part, by, because, now)]
+
+
+def _together(
+    tools: Tools,
+    what: Literal["requeue", "drop"],
+    those: Sequence[Dead],
+    by: str,
+    because: str,
+    now: Instant,
+) -> list[Position]:
     with tools.lock:
-        letters = chosen(dead(tools.store.log, tools.store.jobs), those, None, False)
+        standing = tools.store.items.standing([each.fact for each in those if each.letter is None])
+        letters = [each for each in those if each.letter or standing.get(each.fact) == "parked"]
         kind = LetterRequeued if what == "requeue" else LetterDropped
         drafts = [
             Draft(kind(each.fact, each.reason, each.detail, each.attempts, by, because)) for each in letters
@@ -114,7 +176,7 @@ def resolve(
         ]
         requeued, dropped = (mine, []) if what == "requeue" else ([], mine)
         tools.write(Commit(drafts, again, requeued=requeued, dropped=dropped), now)
-    return {"done": what, "facts": [each.fact for each in letters], "by": by, "because": because}
+    return [each.fact for each in letters]
 
 
 def told(log: Log, each: Dead) -> dict[str, Any]:
@@ -145,36 +207,6 @@ def told(log: Log, each: Dead) -> dict[str, Any]:
         "code": code,
         "rules": rules,
     }
-
-
-def _parked(log: Log) -> dict[Position, tuple[Instant, str]]:
-    """Answers that were parked, and neither settled since nor taken away by a person."""
-    found: dict[Position, tuple[Instant, str]] = {}
-    kinds = [AnswerParked.kind, LabelSettled.kind, LetterRequeued.kind, LetterDropped.kind]
-    kinds += [DefinitionsApproved.kind, ClassAllowed.kind]
-    first = next(iter(log.read(kinds=[AnswerParked.kind], limit=1)), None)
-    if first is None:
-        return found
-    for recorded in log.read(Position(first.seq - 1), kinds=kinds):
-        match recorded.fact:
-            case AnswerParked(answer=answer, reason=reason):
-                found[answer] = (recorded.at, reason)
-            case LabelSettled() | DefinitionsApproved() | ClassAllowed() as fact:
-                for answer in fact.answers:
-                    found.pop(answer, None)
-            case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
-                found.pop(answer, None)
-            case _:
-                pass
-    return found
-
-
-def answers_at(log: Log, wanted: Iterable[Position]) -> Iterator[Recorded]:
-    """The answers at these places of the log, in order; those that were erased are left out."""
-    for seq in sorted(wanted):
-        for recorded in log.read(Position(seq - 1), kinds=[AnswerGiven.kind], limit=1):
-            if recorded.seq == seq:
-                yield recorded
 
 
 def _general(reason: str, answer: AnswerGiven) -> str:

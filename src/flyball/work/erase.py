@@ -22,11 +22,13 @@ from flyball.core.facts import (
     Recorded,
 )
 from flyball.core.ids import Instant, ItemId, Position
-from flyball.errors import BadUsage, NotFound
-from flyball.ports import Evidence, Log
+from flyball.errors import BadUsage, NotFound, Unreachable
+from flyball.ports import Commit, Evidence, Log
 from flyball.work.tools import Tools
 
 About = Literal["annotator", "item"]
+#: The note that says up to which fact what was erased is swept.
+SWEPT = "swept"
 _KINDS = (AnswerGiven, LabelSettled, AnswerParked, LetterRequeued, LetterDropped)
 _NAMING = (Looked, DecisionMade, KnobTurned, AlertRaised, BatchReleased)
 
@@ -87,19 +89,46 @@ def traces(log: Log, evidence: Evidence, subject: str, about: About) -> Traces:
 
 
 def erase(tools: Tools, subject: str, about: About, by: str, because: str, now: Instant) -> dict[str, Any]:
-    """Erase for good, and write down who had it done and why, without the subject's name."""
+    """Erase for good, and write down who had it done and why, without the subject's name.
+
+    Where no sweep went well since the last time something was erased, it is swept though nothing is left to
+    erase; `fact` is None then. `swept` False: copies are left in the store's files, and `why` says why.
+    Raises BadUsage, NotFound.
+    """
     if subject in because:
         raise BadUsage(f"the reason is kept for good, so it must not name {subject}; write a case number")
     with tools.lock:
         found = traces(tools.store.log, tools.store.evidence, subject, about)
-        if not found.facts:
+        fact: Position | None = None
+        if not found.facts and not sweep_owed(tools.store.log):
             raise NotFound(f"nothing that {subject} said, or that was said about it, is left in the log")
-        items = [ItemId(subject)] if about == "item" else []
-        record = BodyErased(found.facts, about, by, because)
-        receipt = tools.store.evidence.erase(found.facts, items, record, now)
-        tools.catch_up()
-        swept = tools.store.evidence.sweep()
-    return {"about": about, **found.told(), "fact": receipt.seq, "by": by, "because": because, "swept": swept}
+        if found.facts:
+            items = [ItemId(subject)] if about == "item" else []
+            record = BodyErased(found.facts, about, by, because)
+            fact = tools.store.evidence.erase(found.facts, items, record, now).seq
+            tools.catch_up()
+    told = {"about": about, **found.told(), "fact": fact, "by": by, "because": because}
+    return told | _swept(tools, now)
+
+
+def sweep_owed(log: Log) -> bool:
+    """Whether something was erased of which no sweep has taken the copies out of the store's files yet."""
+    return _erased_last(log) > int(log.note(SWEPT) or 0)
+
+
+def _swept(tools: Tools, now: Instant) -> dict[str, Any]:
+    last = _erased_last(tools.store.log)
+    try:
+        if not tools.store.evidence.sweep():
+            return {"swept": False, "why": "a reader has the store open and keeps an old copy"}
+        tools.store.log.append(Commit(notes={SWEPT: str(last)}), now)
+    except Unreachable as error:
+        return {"swept": False, "why": str(error)}
+    return {"swept": True, "why": ""}
+
+
+def _erased_last(log: Log) -> int:
+    return max((recorded.seq for recorded in log.read(kinds=[BodyErased.kind])), default=0)
 
 
 def _unread(log: Log, evidence: Evidence, subject: str) -> list[Position]:

@@ -46,11 +46,12 @@ class Keeper:
 
     def look(self, tools: Tools, now: Instant, at_once: bool = False) -> None:
         """Do what is due, and raise or clear the alerts about it. Raises Unreachable."""
-        if now - self._counted_at >= EVERY_SECONDS:
+        # A clock that was set back holds nothing up: then, too, it is time.
+        if not 0 <= now - self._counted_at < EVERY_SECONDS:
             self._counted_at = now
             self._count(tools, now)
         wall = self._clock()
-        if not at_once and wall - self._asked_at < ASKED_EVERY:
+        if not at_once and 0 <= wall - self._asked_at < ASKED_EVERY:
             return
         self._asked_at = wall
         try:
@@ -79,7 +80,8 @@ class Keeper:
         if self.fault:
             return False
         new = self._log.head().seq - self._tree.size
-        if new <= 0 or not (at_once or new >= EVERY_FACTS or now - self._signed_at >= EVERY_SECONDS):
+        recently = 0 <= now - self._signed_at < EVERY_SECONDS
+        if new <= 0 or (recently and not at_once and new < EVERY_FACTS):
             return False
         self._signed_at = now
         self._sign(now)

@@ -110,6 +110,9 @@ class Files:
                 pulled = replace(pulled, bad=(*pulled.bad, bad))
         return pulled
 
+    def close(self) -> None:
+        """Nothing is held between two passes."""
+
     def _file(self, found: Found, stamp: str, pulled: Pulled) -> Pulled:
         if not found.settled:
             return replace(pulled, waiting=(*pulled.waiting, found.name), more=True)
@@ -190,6 +193,10 @@ class Messages:
             if self.stopped():
                 break
         return replace(pulled, more=True)
+
+    def close(self) -> None:
+        """Let go of the topic; what is not safe yet comes again when it is opened the next time."""
+        self.topic.close()
 
     def _definitions(self, schema: int | None) -> Digest | None:
         return None if schema is None else schema_digest(self.name, schema)

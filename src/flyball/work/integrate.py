@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import AnswerGiven
@@ -13,7 +13,7 @@ from flyball.work import contract, contract_parked, integrate_blocks, integrate_
 from flyball.work.integrate_items import Item, Rules, batch_of, needed_of, outcome_of, read
 from flyball.work.integrate_retry import claim, give_back
 from flyball.work.integrate_skew import note_clocks
-from flyball.work.integrate_write import Change, close, is_over, write
+from flyball.work.integrate_write import Change, close, is_over, to_merge, write
 from flyball.work.lanes import Begun, Done, failed
 from flyball.work.tools import Tools
 
@@ -58,11 +58,13 @@ def due(tools: Tools, now: Instant) -> Due:
         return Go(f"{waiting.ready} answers wait")
     if waiting.leased is not None and waiting.leased <= now:
         return Go("whoever merged some answers did not come back")
-    overdue = min((batch.released.due for batch in tools.state.open.values()), default=None)
-    if overdue is not None and overdue <= now:
+    due_at = [batch.released.due for batch in tools.state.open.values()]
+    late = [batch for batch in tools.state.open.values() if batch.released.due <= now]
+    if any(not to_merge(tools, batch) for batch in late):
         return Go("a batch ran out of time")
     if tools.state.merging.asked is not None:
         return Go("a rule asks whether the shares of classes moved")
+    overdue = min((at for at in due_at if at > now), default=None)
     soonest = (each for each in (waiting.soonest, waiting.leased, overdue) if each is not None)
     return Wait("no answers wait", min(soonest, default=None))
 
@@ -87,6 +89,24 @@ def rules_of(tools: Tools) -> Rules:
     return Rules(contract.in_force(tools), frozenset(tools.state.merging.blocked))
 
 
+def _up_to_date(tools: Tools) -> Rules:
+    """What a merge goes by now, whoever changed it."""
+    if tools.store.shared:
+        tools.catch_up()
+        if tools.contracts is not None:
+            tools.contracts.known.catch_up(tools.store.log)
+    return rules_of(tools)
+
+
+def _anew(tools: Tools, merged: list[Merged], rules: Rules) -> list[Merged]:
+    """Outcomes by other rules than those that they began with."""
+    jobs = [each.merge.job for each in merged if each.error is None]
+    items = read(tools, [_item(job) for job in jobs], rules.contract)
+    merges = [replace(each.merge, item=items[each.merge.item.item]) for each in merged if each.error is None]
+    again = perform(tools, Begun("integrate", Pass(tuple(merges), rules)))
+    return [*(each for each in merged if each.error is not None), *again]
+
+
 def perform(tools: Tools, begun: Begun) -> list[Merged]:
     """Settle each item from all that was said about it; one that fails stops none of the others."""
     found: list[Merged] = []
@@ -100,8 +120,10 @@ def perform(tools: Tools, begun: Begun) -> list[Merged]:
 
 def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Done:
     """Write labels down with the end of their jobs, close batches that are whole or late, and prove it."""
-    rules: Rules = begun.inputs.rules
     with tools.lock:
+        rules = _up_to_date(tools)
+        if rules != begun.inputs.rules:  # a person or another process decided while this was under way
+            merged = _anew(tools, merged, rules)
         for each in merged:
             if each.error is not None:
                 give_back(tools, [each.merge.job], each.error, now)
@@ -113,12 +135,13 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         wrote = write(tools, changes, rules, now)
         contract_parked.alarm(tools, [(each.job.cause, each.outcome) for each in changes], now)
         written = list(wrote.labels)
-        closed = [batch for batch in tools.state.open.values() if is_over(batch, now)]
-        for batch in closed:
-            written += close(tools, batch, rules, now)
+        closed = 0
+        for batch in [batch for batch in tools.state.open.values() if is_over(batch, now)]:
+            if (last := close(tools, batch, rules, now)) is not None:
+                closed, written = closed + 1, [*written, *last]
         different = integrate_proof.validate(tools, written, rules, now)
         skewed = note_clocks(tools, [each.merge.job.cause for each in merged], rules.contract, now)
-        blocked = integrate_blocks.look(tools, now, closed=bool(closed))
+        blocked = integrate_blocks.look(tools, now, closed=closed > 0)
         found = integrate_proof.of_pass(tools, now)
         integrate_proof.told(tools, found, now)
     more = f", {wrote.parked} parked" if wrote.parked else ""
@@ -127,7 +150,7 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         "answers": wrote.done,
         "labels": len(written),
         "parked": wrote.parked,
-        "batches": len(closed),
+        "batches": closed,
         "different": len(different),
         "skewed": skewed,
         "blocked": blocked,

@@ -10,7 +10,6 @@ from flyball.core.facts import (
     AlertCleared,
     AlertRaised,
     AnswerGiven,
-    AnswerParked,
     BatchReleased,
     ClassAllowed,
     ClassBlocked,
@@ -22,6 +21,7 @@ from flyball.core.labels.shares import RUNS, THRESHOLD, Gold, Shares, moved
 from flyball.core.loop_parts import BLOCK
 from flyball.errors import BadUsage, NotFound
 from flyball.ports import Commit, Draft, NewJob, Store
+from flyball.work.deadletters import TOGETHER, parked, requeue
 from flyball.work.tools import Tools
 
 ALERT = "class-blocked-{label}"
@@ -69,38 +69,35 @@ def catch_up(shares: Shares, store: Store) -> None:
 
 
 def allow(tools: Tools, label: str, by: str, because: str, now: Instant) -> dict[str, Any]:
-    """Let a class in again, and the answers that were parked for it. Raises BadUsage, NotFound."""
+    """Let a class in again, and the answers that were parked for it. Raises BadUsage, NotFound.
+
+    Where there are many of them, a thousand go with it and the others after it: allow it again where that
+    was cut short.
+    """
     with tools.lock:
         answers = allowed(tools.store, tools.state.merging.blocked, label, because)
-        items = [each.item for _, each in answers]
-        seqs = tuple(seq for seq, _ in answers)
+        items = [each.item for _, each in answers[:TOGETHER]]
+        seqs = tuple(seq for seq, _ in answers[:TOGETHER])
         facts: list[Fact] = [ClassAllowed(label, by, because, seqs)]
         key = ALERT.format(label=label)
         facts += [AlertCleared(key)] if key in tools.state.alerts else []
         jobs = [NewJob("merge", item, 0, now, cause=seq) for item, seq in zip(items, seqs, strict=True)]
         tools.write(Commit([Draft(fact) for fact in facts], jobs), now)
-    return {"label": label, "answers": list(seqs), "by": by, "because": because}
+    if rest := {seq for seq, _ in answers[TOGETHER:]}:
+        requeue(tools, rest, by, because, now)
+    return {"label": label, "answers": [seq for seq, _ in answers], "by": by, "because": because}
 
 
 def allowed(store: Store, blocked: set[str], label: str, because: str) -> list[tuple[Position, AnswerGiven]]:
     """The answers that come back when a class is let in again. Raises BadUsage, NotFound."""
     if not because.strip():
         raise BadUsage('say why with --because "…"; whoever looks at these labels will want to know')
-    if label not in blocked:
+    those = parked(store, BLOCKED)
+    found = [(each.answer.seq, each.given) for each in those if each.reason.startswith(f"label {label} ")]
+    if label not in blocked and not found:
         held = f"held back: {', '.join(sorted(blocked))}" if blocked else "no class is held back"
         raise NotFound(f"label {label} is not held back; {held}")
-    parked = {
-        each.fact.answer
-        for each in store.log.read(kinds=[AnswerParked.kind])
-        if isinstance(each.fact, AnswerParked)
-        and each.fact.code == BLOCKED
-        and each.fact.reason.startswith(f"label {label} ")
-    }
-    return [
-        (each.seq, each.fact)
-        for each in store.items.standing_as("parked")
-        if each.seq in parked and isinstance(each.fact, AnswerGiven)
-    ]
+    return found
 
 
 def _refuse(tools: Tools, because: str, now: Instant) -> None:

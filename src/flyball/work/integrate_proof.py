@@ -9,6 +9,7 @@ from flyball.core.facts import AlertRaised, AnswerParked, Fact, LabelSettled, bo
 from flyball.core.ids import Instant, ItemId, Position, canonical, digest_of
 from flyball.core.labels.merge import UNLIKE
 from flyball.core.labels.proof import Proof, proof
+from flyball.core.loop import LoopState
 from flyball.ports import Store
 from flyball.work.integrate_items import Item, Rules, label_of, outcome_of
 from flyball.work.tools import Tools
@@ -64,7 +65,8 @@ def sentence(found: Proof) -> str:
 def validate(tools: Tools, written: Sequence[Written], rules: Rules, now: Instant) -> list[ItemId]:
     """Merge anew from what the store gives back, and hold what it holds against it, digest by digest.
 
-    Where they differ, nobody knows which is right: the answers are parked and an alert asks a person.
+    Where they differ, nobody knows which is right: the answers are parked, an alert asks a person, and no
+    model learns from the item before a label of it is what was captured.
     """
     if not written:
         return []
@@ -86,7 +88,15 @@ def validate(tools: Tools, written: Sequence[Written], rules: Rules, now: Instan
         if not stands or _digest(facts.get(each.seq)) != _digest(label):
             _hold(tools, each, now)
             different.append(item)
+        else:
+            tools.clear(now, HELD.format(item=item))
     return different
+
+
+def held(state: LoopState) -> list[ItemId]:
+    """The items whose label is not what was captured, in order of their names."""
+    start = HELD.format(item="")
+    return sorted(ItemId(key.removeprefix(start)) for key in state.alerts if key.startswith(start))
 
 
 def _stored(tools: Tools, written: Sequence[Written]) -> Mapping[Position, Fact]:

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flyball.core.facts import BatchSettled
-from flyball.core.ids import Instant
+from flyball.core.ids import Instant, Position
 from flyball.core.labels.merge import Outcome
 from flyball.core.loop_parts import OpenBatch
-from flyball.errors import Conflict, LeaseLost, Unreachable
-from flyball.ports import Commit, Draft, Job, Receipt
+from flyball.errors import Conflict, LeaseLost, StaleItems, Unreachable
+from flyball.ports import Commit, Draft, Job, Receipt, Unless
 from flyball.work.integrate_items import Item, Rules, Told, batch_of, outcome_of, read, told_of
 from flyball.work.integrate_proof import Written
 from flyball.work.integrate_retry import give_back
 from flyball.work.tools import Tools
+
+#: How often the items of a batch are read again before it waits for the next pass.
+CLOSED_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,37 @@ def is_over(batch: OpenBatch, now: Instant) -> bool:
     return not batch.unsettled or batch.released.due <= now
 
 
-def close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[Written, ...]:
-    """End a batch. Items with too few answers take the label that they have, and the rest is missing."""
+def to_merge(tools: Tools, batch: OpenBatch) -> bool:
+    """Whether some of a batch's items have answers that wait to be merged, or are merged in this moment."""
+    said = tools.store.items.answers_to(sorted(batch.unsettled))
+    return _unread(tools, [each.seq for answers in said.values() for each in answers])
+
+
+def _unread(tools: Tools, answers: Sequence[Position]) -> bool:
+    left = set(answers) - tools.store.items.standing(answers).keys()
+    return bool(left and left - {letter.fact for letter in tools.store.jobs.letters("merge")})
+
+
+def close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[Written, ...] | None:
+    """End a batch. Items with too few answers take the label that they have, and the rest is missing.
+
+    None where it stays open for now: some of its answers are left to their merge, and it ends after that.
+    """
+    for _ in range(CLOSED_AGAIN):
+        try:
+            return _close(tools, batch, rules, now)
+        except StaleItems:  # somebody was heard, or another worker settled one, since they were read
+            tools.catch_up()
+    return None
+
+
+def _close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[Written, ...] | None:
     name, needed = batch.released.batch, batch.released.answers_needed
+    read_at = tools.store.log.head().seq
     items = list(read(tools, sorted(batch.unsettled), rules.contract).values())
+    answers = [each.seq for item in items for each in item.answers]
+    if _unread(tools, answers):
+        return None
     told = [
         told_of(item, outcome_of(item, rules, needed, final=True), rules.contract, name, again=True)
         for item in items
@@ -88,12 +118,13 @@ def close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[W
     commit = _commit(told, ())
     ended = Draft(fact, event_id=f"settled-{name}")
     try:
-        receipts = tools.write(Commit([*commit.facts, ended], standing=commit.standing), now)
+        unless = Unless(read_at, [item.item for item in items])
+        receipts = tools.write(Commit([*commit.facts, ended], standing=commit.standing, unless=unless), now)
     except Conflict:
         if not tools.store.shared:
             raise
         tools.catch_up()  # another worker closed it in this moment
-        return ()
+        return None
     return _written(told, items, [needed] * len(items), receipts, final=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flyball.core.due import Due, Go, Wait
 from flyball.core.ids import Instant, Seconds
-from flyball.errors import BadFile, BadStream, LeaseLost
+from flyball.errors import BadFile, BadStream, LeaseLost, StoreStopped
 from flyball.work.tools import Tools
 
 #: How long a lane that failed rests: doubled each time in a row, up to an hour.
@@ -61,7 +61,8 @@ def guarded(lane: Lane, tools: Tools) -> Lane:
     """The same lane, which after a failure raises an alert and rests, so that the others go on.
 
     What can never mend itself (a stream or file that is wrong) stops the lane until the loop is started
-    again. The alert is cleared by the first pass that goes well.
+    again. The alert is cleared by the first pass that goes well; one that the store was not there to take
+    is told when it is back. A store that takes nothing any more for good ends it all: StoreStopped is raised.
     """
     guard = _Guard(lane, tools)
     return Lane(lane.name, guard.due, guard.begin, lane.perform, guard.finish, guard.fail)
@@ -74,19 +75,21 @@ class _Guard:
     lane: Lane
     tools: Tools
     failures: int = 0
+    since: Instant = float("-inf")
     until: Instant = float("-inf")
     why: str | None = None
 
     def due(self, now: Instant) -> Due:
         if self.why is not None:
             return Wait(self.why)
-        if now < self.until:
+        if self.since <= now < self.until:  # a clock that was set back holds nobody up
             return Wait("it failed and rests", self.until)
         try:
             with self.tools.lock:
                 if self.lane.name != TOGETHER and not self.tools.store.leads():
                     return Wait("another process of this loop does this", now + FIRST_REST)
                 self._look()
+                self.tools.catch_up_on_alerts(now)
                 return self.lane.due(now)
         except Exception as error:
             self._note(error, now)
@@ -100,7 +103,7 @@ class _Guard:
             self._note(error, now)
             return None
         if begun is None:  # another process has the work, or has done it: ask again after a while
-            self.until = now + FIRST_REST
+            self.since, self.until = now, now + FIRST_REST
         return begun
 
     def finish(self, begun: Begun, outcome: Any, now: Instant) -> Done:
@@ -110,7 +113,7 @@ class _Guard:
         except Exception as error:  # the work is given back, to be done again
             return self.fail(begun, error, now)
         self.failures = 0
-        self.tools.clear(now, self._key)
+        self.tools.over(now, self._key)
         return done
 
     def fail(self, begun: Begun, error: Exception, now: Instant) -> Done:
@@ -134,9 +137,11 @@ class _Guard:
     def _note(self, error: Exception, now: Instant) -> None:
         if isinstance(error, LeaseLost):
             return
+        if isinstance(error, StoreStopped):
+            raise error
         self.failures += 1
         pause: Seconds = min(FIRST_REST * 2 ** min(self.failures - 1, 10), LONGEST_REST)
-        self.until = now + pause
+        self.since, self.until = now, now + pause
         if isinstance(error, BadStream | BadFile):
             self.why = f"stopped until the loop is started again: {error}"
-        self.tools.alert(now, self._key, f"{self.lane.name}: {type(error).__name__}: {error}")
+        self.tools.warn(now, self._key, f"{self.lane.name}: {type(error).__name__}: {error}")

@@ -23,6 +23,7 @@ from flyball.core.learning.plan import weights
 from flyball.errors import NotFound
 from flyball.ports import ItemRows, Items, ItemState, Log
 from flyball.work.decisions import told
+from flyball.work.train import held_of
 
 
 def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
@@ -139,14 +140,16 @@ def _models(log: Log, items: Items, state: ItemState, labels: Sequence[Position]
 
 
 def _learned(items: Items, state: ItemState, trained: ModelTrained, pins: Pins) -> bool:
-    # Only a window leaves out what is labelled and not held out.
+    if state.item in held_of(pins):
+        return False
+    # Only a window leaves out what is labelled and not held out or held.
     return pins.more["mode"] != "window" or state.item in set(learned(items, trained, pins).table["item"])
 
 
 def learned(items: Items, trained: ModelTrained, pins: Pins) -> ItemRows:
     """The labelled items that a training learned from: those of its moment, less held out, in its window."""
     labelled = items.labelled(trained.labels_up_to).table
-    held = set(trained.held_out)
+    held = held_of(pins).union(trained.held_out)
     table = labelled.take(np.array([item not in held for item in labelled["item"]], dtype=np.bool_))
     as_of, mode, days = (pins.more[name] for name in ("as_of", "mode", "window_days"))
     mask, _ = weights(table["time"], float(as_of), str(mode), float(days))

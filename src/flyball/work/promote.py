@@ -9,10 +9,12 @@ from flyball.core.facts import ActionAsked, ChallengerKept, Fact, ModelPromoted
 from flyball.core.ids import Instant, ItemId, ModelVersion
 from flyball.core.learning.compare import Verdict, compare
 from flyball.core.learning.metrics import Floats, aligned
+from flyball.core.learning.plan import trusted
 from flyball.core.loop import LoopState
 from flyball.core.table import Feature, texts
 from flyball.errors import BadUsage, LearnerFailed, NotFound
 from flyball.ports import ItemRows
+from flyball.work.integrate_proof import held
 from flyball.work.tools import Tools
 
 #: On how many labels two models are compared.
@@ -110,7 +112,7 @@ def _unseen(tools: Tools, champion: ModelVersion, challenger: ModelVersion) -> I
     """The newest reserve labels that neither model learned from."""
     old, new = tools.state.models[champion], tools.state.models[challenger]
     old_away, new_away = set(old.held_out), set(new.held_out)
-    labelled = tools.store.items.labelled(tools.state.labels_at).table
+    labelled = trusted(tools.store.items.labelled(tools.state.labels_at).table, held(tools.state))
     if not len(labelled):
         return ItemRows(labelled)
 

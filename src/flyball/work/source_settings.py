@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import cast
 
 from flyball.core.mappings import Map, read_map
@@ -17,6 +18,17 @@ _SCHEMES: Mapping[str, Scheme] = {
     "labelbox": "hub",
     "signed": "standard",
 }
+#: What the settings of each kind are used for; `place` of a source that calls is told to it by the desk.
+_CALLS = ("secrets", "scheme", "header", "tolerance")
+_USED: Mapping[str, tuple[str, ...]] = {
+    "folder": ("place", "every", "map"),
+    "kafka": ("place", "every", "map"),
+    "label_studio": ("every", "map"),
+    "labelbox": ("every", "map"),
+    "dataloop": ("every", "map"),
+    "signed": ("every", "map"),
+}
+_OF_DESK = ("place", "url", "token", "project")
 _SHAPES = {"label_studio": "label_studio", "labelbox": "labelbox", "dataloop": "dataloop"}
 
 
@@ -39,6 +51,33 @@ def scheme_of(name: str, source: SourceSettings) -> Scheme:
             ' take them away, or make it kind = "signed"'
         )
     return _SCHEMES[source.kind]
+
+
+def remarks(name: str, source: SourceSettings, team: str) -> tuple[str, ...]:
+    """What a person may not expect of a source as it is written. `team`: where the annotators come from."""
+    found = []
+    calls, desk = source.kind in _SCHEMES, team == f"source:{name}"
+    if calls and source.secrets and scheme_of(name, source) == "secret":
+        found.append(
+            "unauthenticated: its calls show a secret and are not signed; keep them on TLS, as who reads one"
+            " can send others"
+        )
+    if calls and not source.secrets and not desk:
+        found.append("unauthenticated: it has no secrets, and what calls us in its name is refused")
+    if source.kind == "label_studio" and not desk:
+        found.append(
+            f'it is not pulled: a call that is lost stays lost; with team.source = "source:{name}" it is'
+        )
+    used = {"kind", *_USED[source.kind], *(_OF_DESK if desk else ()), *(_CALLS if source.secrets else ())}
+    plain = SourceSettings(source.kind)
+    idle = [
+        each.name
+        for each in fields(source)
+        if each.name not in used and getattr(source, each.name) != getattr(plain, each.name)
+    ]
+    if idle:
+        found.append(f"without effect here: {', '.join(f'`{each}`' for each in idle)}")
+    return tuple(found)
 
 
 def secrets_of(name: str, source: SourceSettings, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from flyball.errors import FlyballError, NotFound
 from flyball.ports import Commit
 from flyball.work.deliveries import source_of
 from flyball.work.intake import Pulled, reread
+from flyball.work.silence import Silence
 from flyball.work.tools import Tools
 from flyball.work.withdrawals import Withdrawals
 
@@ -31,12 +33,21 @@ class Puller(Protocol):
     """What takes in what a source has."""
 
     def pull(self, again: bool = False) -> Pulled:
-        """One pass. `again`: over what was read before too. Raises Unreachable, and others."""
+        """One pass. `again`: over what was read before too. Raises Unreachable, and others.
+
+        After it raised it is closed, and another goes on from what is safe.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
 
 
 @dataclass(slots=True)
 class Source:
-    """One source. `puller` is made when it is first asked; None for one that only calls us."""
+    """One source. `puller` is made when it is first asked; None for one that only calls us.
+
+    `wanted`: somebody asked for a pass since the last one began.
+    """
 
     name: str
     every: Seconds
@@ -44,10 +55,14 @@ class Source:
     make: Callable[[Callable[[], bool]], Puller] | None = None
     puller: Puller | None = None
     due: Instant = float("-inf")
+    #: When it was last said when it is due; before that (a clock was set back) it is due too.
+    said_at: Instant = float("-inf")
     failures: int = 0
     again: bool = False
+    wanted: bool = False
     under_way: Future[None] | None = None
     withdrawals: Withdrawals | None = None
+    silence: Silence | None = None
 
 
 @dataclass(slots=True)
@@ -58,14 +73,15 @@ class Sources:
     sources: Mapping[str, Source]
     _pool: ThreadPoolExecutor | None = None
     _ending: bool = False
-    _close: list[Callable[[], None]] = field(default_factory=list)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def poll(self, now: Instant) -> None:
         """Begin with what is due. On a shared store only the process that leads does."""
         for source in self.sources.values():
             if source.under_way is not None and not source.under_way.done():
                 continue
-            if self._ending or now < source.due or not self.tools.store.leads():
+            rests = source.said_at - SOON <= now < source.due and not source.wanted
+            if self._ending or rests or not self.tools.store.leads():
                 continue
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="source")
@@ -79,9 +95,10 @@ class Sources:
         return pulled
 
     def hurry(self, name: str, again: bool = False) -> None:
-        """Have a source asked at the next poll. Raises NotFound."""
+        """Have a source asked at the next poll; after the pass that is under way. Raises NotFound."""
         source = self._named(name)
-        source.again, source.due = source.again or again, float("-inf")
+        with self._asking:
+            source.again, source.wanted = source.again or again, True
 
     def close(self) -> None:
         """End passes between two writes, and let go of connections."""
@@ -89,9 +106,7 @@ class Sources:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         for source in self.sources.values():
-            close = getattr(getattr(source.puller, "topic", None), "close", None)
-            if close is not None:
-                close()
+            _let_go(source)
 
     def _named(self, name: str) -> Source:
         if name not in self.sources:
@@ -100,15 +115,18 @@ class Sources:
 
     def _turn(self, source: Source) -> None:
         tools, clock = self.tools, self.tools.clock
-        again, source.again = source.again, False
+        with self._asking:
+            again, source.again, source.wanted = source.again, False, False
         key = f"source-{source.name}"
         try:
             pulled = self._pass(source, again)
             self._write_down(source, pulled)
             source.failures = 0
-            source.again = source.again or (again and pulled.more)
+            if again and pulled.more:
+                source.again = True
             soon = pulled.more or source.puller is None  # what it calls us with may be a deletion
-            source.due = clock.now() + (min(SOON, source.every) if soon else source.every)
+            source.said_at = clock.now()
+            source.due = source.said_at + (min(SOON, source.every) if soon else source.every)
             if pulled.bad:
                 tools.alert(clock.now(), key, f"{source.name}: {'; '.join(pulled.bad[:3])}")
             else:
@@ -121,11 +139,14 @@ class Sources:
                 tools.alert(clock.now(), f"{key}-unread", message)
             elif again:
                 tools.clear(clock.now(), f"{key}-unread")
+            self._listen(source, pulled)
         except Exception as error:  # whatever it was, the other sources and the loop go on
-            source.again = source.again or again
+            if again:
+                source.again = True
             source.failures += 1
             rest = min(FIRST_REST * 2 ** min(source.failures - 1, 10), LONGEST_REST)
-            source.due = clock.now() + rest
+            source.said_at = clock.now()
+            source.due = source.said_at + rest
             said = str(error) if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
             try:
                 tools.alert(clock.now(), key, f"{source.name}: {said}")
@@ -138,13 +159,26 @@ class Sources:
         if source.puller is None and source.make is not None:
             source.puller = source.make(lambda: self._ending)
         if source.puller is not None:
-            pulled = source.puller.pull(again)
+            try:
+                pulled = source.puller.pull(again)
+            except BaseException:  # what it took and nobody wrote down comes again, to another
+                _let_go(source)
+                raise
         elif again:
             pulled = reread(tools, source.name, source.by)
         if source.withdrawals is None:
             source.withdrawals = Withdrawals(tools, source_of(source.name))
         source.withdrawals.look(tools.clock.now())
         return pulled
+
+    def _listen(self, source: Source, pulled: Pulled) -> None:
+        """Notice where nothing comes any more."""
+        if source.silence is None:
+            calls = source.puller is None
+            source.silence = Silence(
+                self.tools, source.name, source_of(source.name), max(source.every, SOON), calls
+            )
+        source.silence.look(self.tools.clock.now(), pulled.happened)
 
     def _write_down(self, source: Source, pulled: Pulled) -> None:
         """Note what came of it for `flyball sources ls`, where that is worth a write."""
@@ -159,6 +193,12 @@ class Sources:
         log.append(
             Commit(notes={note_of(source.name): canonical({"at": now, **counts, **stands}).decode()}), now
         )
+
+
+def _let_go(source: Source) -> None:
+    puller, source.puller = source.puller, None
+    if puller is not None:
+        puller.close()
 
 
 def note_of(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flyball.core.due import Due, Go, Wait
@@ -45,7 +46,7 @@ class Steering:
     """What steering keeps from look to look. All of it is rebuilt from the log and one checkpoint."""
 
     tools: Tools
-    features: tuple[Feature, ...]
+    features: Callable[[], tuple[Feature, ...]]
     watch: Watch
     gauges: Gauges
     rulebook: Rulebook
@@ -115,7 +116,7 @@ class Steering:
         """Measure, judge, then take each look that is due, at its own time."""
         tools = self.tools
         if measuring.due(tools):
-            measuring.measure(tools, self.watch, self.features, now)
+            measuring.measure(tools, self.watch, self.features(), now)
         if now >= self._judge_again:
             self._judge(now)
         self.settled(now)
@@ -132,7 +133,7 @@ class Steering:
     def _judge(self, now: Instant) -> None:
         tools = self.tools
         try:
-            promote.judge(tools, self.features, now)
+            promote.judge(tools, self.features(), now)
             asked = tools.state.asks.get("rollback")
             if asked is not None and isinstance(asked.fact, ActionAsked):
                 self._roll_back(asked.fact, now)

@@ -19,6 +19,7 @@ from flyball.core.labels.proof import Proof
 from flyball.core.labels.shares import Shares
 from flyball.core.loop import LoopState
 from flyball.core.table import Table, levels, stack
+from flyball.errors import StoreStopped, Unreachable
 from flyball.ports import (
     Answer,
     Clock,
@@ -90,6 +91,10 @@ class Tools:
     behind: bool = False
     #: Has a source of the settings asked at once; over what was read before too, where that is wanted.
     pull: Callable[[str, bool], None] | None = None
+    #: When an event id last arrived with other content, by the key of its alert.
+    contested: dict[str, Instant] = field(default_factory=dict)
+    #: Alerts that the store was not there to take, by their keys.
+    untold: dict[str, str] = field(default_factory=dict)
     _tables: OrderedDict[Digest, Table] = field(default_factory=OrderedDict)
     _models: dict[ModelVersion, Model] = field(default_factory=dict)
 
@@ -132,6 +137,43 @@ class Tools:
         """Clear an alert, if it stands."""
         if key in self.state.alerts:
             self.tell(now, AlertCleared(key))
+
+    def warn(self, now: Instant, key: str, message: str) -> None:
+        """Raise an alert; while the store is away, keep it until it is back. Raises StoreStopped."""
+        with self.lock:
+            self.untold[key] = message
+            self.catch_up_on_alerts(now)
+
+    def over(self, now: Instant, key: str) -> None:
+        """Clear an alert; one that was kept is told before. Raises StoreStopped.
+
+        While the store is away the alert stands: whoever calls this calls it again.
+        """
+        if self.untold or key in self.state.alerts:
+            with self.lock:
+                if self.catch_up_on_alerts(now):
+                    self._taken(lambda: self.clear(now, key))
+
+    def catch_up_on_alerts(self, now: Instant) -> bool:
+        """Tell the alerts that were kept, if the store takes them again; whether none is left."""
+        with self.lock:
+            while self.untold:
+                key, message = next(iter(self.untold.items()))
+                if not self._taken(lambda: self.alert(now, key, message)):  # noqa: B023 -- called at once
+                    return False
+                del self.untold[key]
+            return True
+
+    def _taken(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StoreStopped:
+            raise
+        except Unreachable:
+            if self.settings.clock.kind == "virtual":  # no waiting in such a world brings a store back
+                raise
+            return False
+        return True
 
     def knob(self, now: Instant) -> Callable[[str], Value]:
         """The knobs in force at a moment."""

@@ -12,12 +12,13 @@ from flyball.core.due import train as may_train
 from flyball.core.facts import ModelTrained, RulesLoaded, RunBegan, RunEnded, RunFailed
 from flyball.core.ids import Instant, ItemId, ModelVersion, Pins, RunId
 from flyball.core.learning.metrics import Floats
-from flyball.core.learning.plan import hold_out, weights
+from flyball.core.learning.plan import hold_out, trusted, weights
 from flyball.core.loop import OUTDATED, OUTSIDE
 from flyball.core.table import Feature, Table
 from flyball.errors import LearnerFailed, Unreachable
 from flyball.ports import Commit, Draft, ItemRows, Job, Model, NewJob, Shelved, Trained
 from flyball.work.claims import claim
+from flyball.work.integrate_proof import held
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of, under
 
@@ -86,7 +87,7 @@ def perform(tools: Tools, begun: Begun) -> Outcome:
     """Learn from the pinned labels and put the model on the shelf."""
     training: Training = begun.inputs
     pins = training.pins
-    labelled = tools.store.items.labelled(pins.labels_up_to).table
+    labelled = trusted(tools.store.items.labelled(pins.labels_up_to).table, held_of(pins))
     kept_away = hold_out(labelled)
     if len(set(labelled["label"][~kept_away])) < 2:
         kept_away = np.zeros(len(labelled), dtype=np.bool_)
@@ -175,14 +176,20 @@ def _plan(rows: Table, pins: Pins) -> tuple[ItemRows, Floats | None]:
 def _pins(tools: Tools, mode: str, now: Instant) -> Pins:
     state = tools.state
     knob = tools.knob(now)
+    more = {"mode": mode, "window_days": float(knob("train.window_days")), "as_of": state.newest_item}
     return Pins(
         labels_up_to=state.labels_at,
         config=tools.config,
         rules=state.rules or tools.config,
         code=tools.code,
         seed=tools.settings.seed,
-        more={"mode": mode, "window_days": float(knob("train.window_days")), "as_of": state.newest_item},
+        more=more | ({"held": kept_out} if (kept_out := held(state)) else {}),
     )
+
+
+def held_of(pins: Pins) -> frozenset[str]:
+    """The items that a training leaves out, as their labels were held when its pins were fixed."""
+    return frozenset(pins.more.get("held", ()))
 
 
 def _snapshot(table: Table, rows: ItemRows, weight: Floats | None) -> Table:
@@ -194,6 +201,7 @@ def _trained(
     tools: Tools, training: Training, model: Model, snapshot: Table, metrics: Mapping[str, float]
 ) -> Trained:
     pins = training.pins
+    plain = {name: value for name, value in pins.more.items() if name != "held"}
     pinned = {
         f"pins.{name}": str(getattr(pins, name))
         for name in ("labels_up_to", "config", "rules", "code", "seed")
@@ -206,7 +214,7 @@ def _trained(
         snapshot=tools.segments.put(snapshot),
         rows=snapshot,
         features=training.features,
-        parameters={**tools.settings.learner.parameters, **pins.more},
+        parameters={**tools.settings.learner.parameters, **plain},
         metrics=metrics,
         tags={**pinned, "run": training.run, "because": training.because},
         rule_file=training.rule_file,

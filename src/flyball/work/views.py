@@ -25,10 +25,12 @@ from flyball.core.facts import (
     RulesLoaded,
 )
 from flyball.core.ids import Instant, ModelVersion, Position
+from flyball.core.learning.plan import trusted
 from flyball.core.loop import LoopState
 from flyball.errors import NotFound
 from flyball.ports import Items, Log
 from flyball.work.decisions import KINDS, told
+from flyball.work.train import held_of
 from flyball.work.turn import PAUSED, overrides
 
 PINNED = ("labels_up_to", "config", "rules", "code", "seed")
@@ -161,7 +163,8 @@ def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = No
         raise NotFound(f"there is no model version {version}; `flyball model ls` lists them")
     fact: Any = trained.fact
     began: Any = _find(log, "run-began", lambda run: run.run == fact.run)
-    labelled = items.labelled(fact.labels_up_to).table
+    pins = began.fact.pins
+    labelled = trusted(items.labelled(fact.labels_up_to).table, held_of(pins))
     held = set(fact.held_out)
     used = [row for row in range(len(labelled)) if labelled["item"][row] not in held]
     batches = {str(b) for row in used if (b := labelled["batch"][row]) is not None}
@@ -170,7 +173,6 @@ def lineage(log: Log, items: Items, version: ModelVersion, most: int | None = No
     )
     answers = _answers(log, {seq for label in settled.values() for seq in label.answers})
     released = _released(log, batches)
-    pins = began.fact.pins
     return {
         "model": version,
         "trained_at": trained.at,

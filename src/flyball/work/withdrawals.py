@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
-from flyball.core.chain import Link
 from flyball.core.facts import AnswerGiven, WordsDeleted
 from flyball.core.ids import START, Instant, Position
-from flyball.ports import Answer
+from flyball.ports import Answer, Commit
 from flyball.work.accept import Given, accept
 from flyball.work.deliveries import GONE
 from flyball.work.tools import Tools
 
+#: After so many new facts it is noted how far a source was looked through.
+NOTED_EVERY = 5_000
 _BACK = f"#{GONE}"
 
 
@@ -28,47 +29,57 @@ class Withdrawals:
 
     tools: Tools
     source: str
-    _upto: Position = START
+    noted_every: int = NOTED_EVERY
     _gone: set[str] = field(default_factory=set)
+    _told: Position = START
+    _upto: Position | None = None
+    _noted: Position = START
 
     def look(self, now: Instant) -> int:
-        """Go on from where the last look ended; gives how many answers were taken back.
+        """Go on from where the last look ended, also one before a restart; gives how many were taken back.
 
-        Only a new deletion makes it read what stands further back, without the bytes.
+        The answers of words that were deleted are found by their names, wherever they stand.
         """
-        upto, gone, spoken = self._upto, set(self._gone), list[Link]()
-        for link in self._links(upto):
-            upto = link.seq
-            if link.source == self.source and link.kind == WordsDeleted.kind:
-                if isinstance(fact := self._fact(link.seq), WordsDeleted):
-                    gone.update(fact.words)
-            elif self._is_of(link, self._gone):
-                spoken.append(link)
-        again = (each for each in self._links(START) if self._is_of(each, gone))
-        answers = list(self._taken_back(again if gone != self._gone else spoken))
+        if self._upto is None:
+            self._upto = self._noted = Position(int(self.tools.store.log.note(self._key) or 0))
+        head = self.tools.store.log.head().seq
+        told, new = self._told, set[str]()
+        for recorded in self.tools.store.log.read(told, [WordsDeleted.kind]):
+            told = recorded.seq
+            if isinstance(recorded.fact, WordsDeleted) and recorded.fact.source == self.source:
+                # Those that were told of before the last look ended were looked up then.
+                (new if recorded.seq > self._upto else self._gone).update(recorded.fact.words)
+        spoken = set(self._spoken(self._upto, head)) if self._gone else set()
+        answers = [answer for word in sorted(new | spoken) for answer in self._taken_back(word)]
         receipts = accept(self.tools, [Given(each, self.source) for each in answers], now) if answers else ()
-        self._upto, self._gone = upto, gone
+        self._gone |= new
+        self._told, self._upto = told, head
+        if self._gone and head - self._noted >= self.noted_every:
+            self.tools.store.log.append(Commit(notes={self._key: str(head)}), now)
+            self._noted = head
         return sum(receipt.new for receipt in receipts)
 
-    def _links(self, after: Position) -> Iterator[Link]:
-        return self.tools.store.evidence.links(after, bodies=False)
+    @property
+    def _key(self) -> str:
+        return f"withdrawals/{self.source}"
 
-    def _is_of(self, link: Link, words: Collection[str]) -> bool:
-        """It is an answer of one of these words, or the taking back of one."""
-        ours = link.source == self.source and link.kind == AnswerGiven.kind
-        return ours and (link.event_id or "").partition("@")[0] in words
+    def _spoken(self, after: Position, until: Position) -> Iterator[str]:
+        """Words that were deleted before and have come again since."""
+        gone: Set[str] = self._gone
+        for link in self.tools.store.evidence.links(after, bodies=False):
+            if link.seq > until:
+                return
+            if link.source == self.source and link.kind == AnswerGiven.kind:
+                word = (link.event_id or "").partition("@")[0]
+                if word in gone:
+                    yield word
 
-    def _taken_back(self, links: Iterable[Link]) -> Iterator[Answer]:
-        spoken: dict[str, Position] = {}
-        done: set[str] = set()
-        for link in links:
-            name = link.event_id or ""
-            if name.endswith(_BACK):
-                done.add(name.removesuffix(_BACK))
-            else:
-                spoken[name] = link.seq
+    def _taken_back(self, word: str) -> Iterator[Answer]:
+        spoken = {name: seq for seq, name in self.tools.store.evidence.versions(self.source, word)}
         for name, seq in spoken.items():
-            fact = None if name in done else self._fact(seq)
+            if name.endswith(_BACK) or f"{name}{_BACK}" in spoken:
+                continue
+            fact = self._fact(seq)
             if isinstance(fact, AnswerGiven) and not fact.withdrawn:
                 yield _withdrawn(name, fact)
 

@@ -46,11 +46,12 @@ def standing(connection: sa.Connection, answers: Sequence[Position]) -> Mapping[
     return {Position(row.seq): row.status for row in found}
 
 
-def standing_as(connection: sa.Connection, status: Status) -> tuple[Recorded, ...]:
-    """All answers that stand so, in order."""
+def standing_as(connection: sa.Connection, status: Status, after: Position, most: int) -> list[Recorded]:
+    """The next answers after a place that stand so, in order."""
     query = sa.select(*rows.FACT).select_from(rows.with_body().join(answer, answer.c.seq == event.c.seq))
-    query = query.where(answer.c.status == status, event_body.c.body.is_not(None)).order_by(answer.c.seq)
-    return tuple(rows.recorded(row) for row in connection.execute(query))
+    query = query.where(answer.c.status == status, event_body.c.body.is_not(None), answer.c.seq > after)
+    query = query.order_by(answer.c.seq).limit(most)
+    return [rows.recorded(row) for row in connection.execute(query)]
 
 
 def accounts(connection: sa.Connection) -> Accounts:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
-from flyball.errors import StoreLocked, Unreachable
+from flyball.errors import StoreLocked, StoreStopped, Unreachable
 
 _T = TypeVar("_T")
 #: So often a transaction begins, or is done anew, before its trouble is told.
@@ -65,8 +65,10 @@ class Database:
             raise StoreLocked(f"{self.name} was opened to be read; the process that runs the loop writes it.")
         one_writer = self._lock if self._kind.one_writer else nullcontext()
         with one_writer, self._told("is not written; nothing of this was taken"):
-            if why := self._closed or self._stopped:
-                raise Unreachable(why)
+            if self._closed:
+                raise Unreachable(self._closed)
+            if self._stopped:
+                raise StoreStopped(self._stopped)
             with self._begun(self._writing, turn) as connection:
                 yield connection
 
@@ -159,4 +161,5 @@ class Database:
                 raise ValueError(f"{self.name} cannot hold this: {self._kind.words(error)}.") from error
             if error.connection_invalidated:
                 what = "lost the connection; whether this was taken, it says when it is sent again"
-            raise Unreachable(f"{self.name} {what}: {self._kind.words(error)}.") from error
+            told = StoreStopped if self._kind.fatal(error) else Unreachable
+            raise told(f"{self.name} {what}: {self._kind.words(error)}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from flyball.adapters.sql.tables import dead, event, event_body, event_conflict,
 from flyball.core.facts import AnswerGiven
 from flyball.core.ids import ItemId, Position
 from flyball.core.project import Stood
+from flyball.errors import Unreachable
 
 #: Free space holds what was there before until the file is written anew; the log, what was written last.
 _SQLITE = ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -37,17 +39,48 @@ def erase(connection: sa.Connection, facts: Sequence[Position], items: Sequence[
 
 
 def sweep(engine: sa.Engine) -> bool:
-    """Write the files anew without what was erased; False where a reader keeps an old copy for a while."""
+    """Write the files anew without what was erased; False where a reader keeps an old copy for a while.
+
+    It takes as long as it takes. Raises DBAPIError, and Unreachable where the database passes a table over.
+    """
+    driver: Any = engine.dialect.loaded_dbapi
     connection = engine.raw_connection()
-    swept = True
     try:
-        cursor = connection.cursor()
-        for statement in _SQLITE if engine.dialect.name == "sqlite" else _POSTGRESQL:
-            cursor.execute(statement)
-            if statement.startswith("PRAGMA"):
-                (busy, *_) = cursor.fetchone() or (0,)
-                swept = not busy
-        cursor.close()
+        if engine.dialect.name == "sqlite":
+            return _written_anew(connection.cursor())
+        # A connection of its own from here on: its settings end with it.
+        connection.detach()
+        _vacuum(connection.dbapi_connection)
+        return True
+    except driver.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            "VACUUM", None, error, driver.Error, hide_parameters=True, dialect=engine.dialect
+        ) from error
     finally:
         connection.close()
+
+
+def _written_anew(cursor: Any) -> bool:
+    swept = True
+    for statement in _SQLITE:
+        cursor.execute(statement)
+        if statement.startswith("PRAGMA"):
+            (busy, *_) = cursor.fetchone() or (0,)
+            swept = not busy
+    cursor.close()
     return swept
+
+
+def _vacuum(connection: Any) -> None:
+    warnings: list[str] = []
+
+    def heard(said: Any) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            warnings.append(said.message_primary)
+
+    connection.add_notice_handler(heard)
+    connection.execute("SET statement_timeout = 0")
+    for statement in _POSTGRESQL:
+        connection.execute(statement)
+    if warnings:
+        raise Unreachable(f"The database does not sweep it: {'; '.join(warnings)}.")

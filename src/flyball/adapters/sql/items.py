@@ -15,7 +15,7 @@ from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import Number, arrival, event, event_body, item, label
 from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
-from flyball.core.ids import Digest, ItemId, Position
+from flyball.core.ids import START, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, Stood, asked, checked
 from flyball.core.table import Column, Table
@@ -107,8 +107,13 @@ class SqlItems:
 
     def standing_as(self, status: Status) -> tuple[Recorded, ...]:
         """See `ports.Items`."""
-        with self._database.read() as connection:
-            return standing_as(connection, status)
+        found: list[Recorded] = []
+        while True:
+            with self._database.read() as connection:
+                page = standing_as(connection, status, found[-1].seq if found else START, bulk.CHUNK)
+            found += page
+            if len(page) < bulk.CHUNK:
+                return tuple(found)
 
 
 def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:

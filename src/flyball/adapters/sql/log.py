@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.adapters.commits import Clash, Plan, Salt, Written, in_order, plan, written
+from flyball.adapters.commits import Clash, Plan, Salt, Written, in_order, plan, refuse_newer, written
 from flyball.adapters.sql import answers, bulk, erasing, items, jobs, rows
 from flyball.adapters.sql.database import Database
-from flyball.adapters.sql.tables import Number, event, event_body, event_conflict, note
+from flyball.adapters.sql.tables import SPOKEN, Number, event, event_body, event_conflict, note
 from flyball.core.chain import Head, Link, instant, key_of
 from flyball.core.facts import BodyErased, Recorded
 from flyball.core.ids import START, Digest, Instant, ItemId, Position, canonical, digest_of
 from flyball.core.labels.proof import Accounts
-from flyball.ports import Commit, Contested, Draft, Receipt
+from flyball.ports import Commit, Contested, Draft, Receipt, Unless
 
 #: Facts that one reading transaction fetches.
 PAGE = 1_000
@@ -61,6 +61,8 @@ class SqlLog:
         with self._database.write("log") as connection:
             standing = _standing(connection, drafts)
             planned = plan(commit, drafts, standing, _head(connection), now, self._salt)
+            if commit.unless is not None:
+                refuse_newer(_newer(connection, commit.unless))
             jobs.finish(connection, commit.done)
             jobs.resolve(connection, commit.requeued, commit.dropped, now)
             _insert(connection, planned)
@@ -91,6 +93,15 @@ class SqlLog:
                 return
             after = page[-1].seq
 
+    def at(self, places: Iterable[Position]) -> Iterator[Recorded]:
+        """See `ports.Log`."""
+        query = sa.select(*rows.FACT).select_from(rows.with_body()).order_by(event.c.seq)
+        query = query.where(event_body.c.body.is_not(None))
+        for chunk in bulk.chunked(sorted(places)):
+            with self._database.read() as connection:
+                page = connection.execute(query.where(event.c.seq.in_(chunk))).all()
+            yield from map(rows.recorded, page)
+
     def head(self) -> Receipt:
         """See `ports.Log`."""
         with self._database.read() as connection:
@@ -112,6 +123,12 @@ class SqlLog:
             if len(page) < LINKS:
                 return
             after = Position(page[-1][0])
+
+    def versions(self, source: str, word: str) -> Sequence[tuple[Position, str]]:
+        """See `ports.Evidence`."""
+        with self._database.read() as connection:
+            found = connection.execute(_versions(connection.dialect.name, source, word)).all()
+        return [(Position(seq), name) for seq, name in found]
 
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""
@@ -164,6 +181,16 @@ def _standing(connection: sa.Connection, drafts: Sequence[Written]) -> dict[byte
     return found
 
 
+def _newer(connection: sa.Connection, unless: Unless) -> set[str]:
+    """The items that a fact tells of which came after they were read."""
+    query = sa.select(event.c.item_id).distinct().where(event.c.seq > unless.read_at)
+    return {
+        name
+        for chunk in bulk.chunked(unless.items)
+        for name in connection.scalars(query.where(event.c.item_id.in_(chunk)))
+    }
+
+
 def _insert(connection: sa.Connection, planned: Plan) -> None:
     if planned.links:
         bulk.insert(connection, event, rows.EVENT_NAMES, map(rows.event_row, planned.links))
@@ -199,6 +226,15 @@ def _page(after: Position, until: Position, kinds: Sequence[str] | None, size: i
     if not parts:
         return query.where(sa.false())
     return query.where(event.c.seq.in_(sa.union_all(*parts)))
+
+
+def _versions(dialect: str, source: str, word: str) -> sa.Select[Any]:
+    # By code point, as the index has it; the letter behind "@" is the first that no version begins with.
+    least, below = ("~>=~", "~<~") if dialect == "postgresql" else (">=", "<")
+    name = event.c.event_id
+    begins = sa.and_(name.bool_op(least)(f"{word}@"), name.bool_op(below)(f"{word}A"))
+    query = sa.select(event.c.seq, name).where(sa.text(SPOKEN), event.c.source == source, begins)
+    return query.order_by(event.c.seq)
 
 
 def _conflict_row(each: Contested) -> dict[str, Any]:

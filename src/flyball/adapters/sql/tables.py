@@ -11,6 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 _metadata = sa.MetaData()
+#: Which events `event_of_word` holds: answers from sources that the settings name.
+SPOKEN = "kind = 'answer-given' AND substr(source, 1, 7) = 'source:'"
+#: Names are compared by code point, so that all that begin alike stand together.
+_BY_BYTES = {"event_id": "text_pattern_ops"}
 
 #: Names compare by code point, as in Python, and not as a language would have it.
 Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -42,6 +46,7 @@ event = _table(
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Index("event_of_kind", "kind", "seq"),
     sa.Index("event_of_item", "item_id", "seq", **_where("item_id IS NOT NULL")),
+    sa.Index("event_of_word", "source", "event_id", postgresql_ops=_BY_BYTES, **_where(SPOKEN)),
 )
 
 event_body = _table(

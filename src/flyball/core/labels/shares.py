@@ -15,8 +15,11 @@ from flyball.core.ids import START, BatchId, ItemId, Position
 RUNS = 5
 #: A share that moves by no more than this is left alone.
 THRESHOLD = 0.1
-#: How seldom chance alone may move a share so far, over all classes.
-SURE = 0.01
+#: How seldom chance alone may move a share so far, over all classes. Every batch is looked at, and what
+#: follows stops work and wakes a person.
+SURE = 0.001
+#: With fewer labels than this, a batch says nothing about shares.
+LEAST = 10
 #: What decides which items go out: it explains other shares, but not among the items that chance chose.
 CHOICE = ("sampler", "model", "batch.size")
 #: Rounding of sums of probabilities.
@@ -123,10 +126,10 @@ def moved(
 ) -> tuple[Moved, ...]:
     """The classes whose share moved by more than `threshold` from all runs but the last to the last.
 
-    Nothing is said with fewer than five runs, and nothing of what chance moves so far more often than
-    once in 1 / `sure` (Fisher's exact test on two sides, divided among the classes). Where the batches
-    were not chosen alike, only the items that chance chose are compared, because the choice explains all
-    others. `gold` tells whether the labels or the world changed.
+    Nothing is said with fewer than five runs or ten labels, and nothing of what chance moves so far more
+    often than once in 1 / `sure` (Fisher's exact test on two sides, divided among the classes). Where the
+    batches were not chosen alike, only the items that chance chose are compared, because the choice explains
+    all others. `gold` tells whether the labels or the world changed.
     """
     if len(runs) < RUNS:
         return ()
@@ -135,7 +138,7 @@ def moved(
     counts = [run.reserve if by_choice else run.counts for run in runs]
     explained = tuple(name for name in changed if name not in by_choice)
     before, now = sum(counts[:-1], Counter()), counts[-1]
-    if not before.total() or not now.total():
+    if min(before.total(), now.total()) < LEAST:
         return ()
     classes = sorted({*before, *now})
     found: list[Moved] = []

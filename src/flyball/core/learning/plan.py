@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from flyball.core.ids import Instant
@@ -13,6 +15,13 @@ DAY = 86400.0
 LEAST_ROWS = 200
 #: After so many half-lives a row weighs under a thousandth and is left out.
 HALF_LIVES = 10
+
+
+def trusted(labelled: Table, held: Collection[str]) -> Table:
+    """The labelled rows without those items whose label is held, as it is not what was captured."""
+    if not held:
+        return labelled
+    return labelled.take(np.array([item not in held for item in labelled["item"]], dtype=np.bool_))
 
 
 def weights(times: Floats, now: Instant, mode: str, window_days: float) -> tuple[Mask, Floats | None]:
