@@ -7,6 +7,7 @@ import json
 import random
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flyball.adapters.sql import open_store
 from flyball.bootstrap import notary_of, settings_of
 from flyball.cli.audit import safe
 from flyball.cli.main import main
+from flyball.core.facts import AnswerParked, LetterDropped
 from flyball.ports import Commit, Draft, NewJob
 from flyball.work.evidence import Keeper
 
@@ -189,3 +191,25 @@ def test_latency_writes_a_page_of_its_own(
     code, out = run(capsys, "latency", "--loop", str(loop), "--html", str(page))
     assert (code, "labels/h" in out) == (0, True)
     assert "<svg" in page.read_text() and "script" not in page.read_text()
+
+
+def test_the_way_of_an_item_that_never_arrived_tells_who_took_what_back_and_who_dropped_what(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(open_store(settings_of(loop).path("flyball.db"), salt=chance())) as store:
+        said = [replace(answer("ghost"), draft=True), replace(answer("ghost"), label="", withdrawn=True)]
+        first, back = (store.log.append(Commit([Draft(each)]), 50.0)[0].seq for each in said)
+        late = store.log.append(Commit([Draft(answer("ghost"))]), 51.0)[0].seq
+        for fact in (
+            AnswerParked(late, "item ghost never arrived"),
+            LetterDropped(
+                late, "parked: item … never arrived", "item ghost never arrived", 1, "eve", "a typo"
+            ),
+        ):
+            store.log.append(Commit([Draft(fact)]), 52.0)
+    code, out = run(capsys, "lineage", "ghost", "--loop", str(loop))
+    assert code == 0 and "item ghost: it never arrived" in out
+    assert f"took back what they said (fact {back})" in out and f", a draft (fact {first})" in out
+    assert "never arrived; dropped later" in out and f"answer {late} by eve: a typo" in out
+    outcomes = [row["outcome"] for row in asked(capsys, "audit", "--item", "ghost", "--loop", str(loop))]
+    assert outcomes == ["draft", "withdrawn", "dropped"]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.test_mappings import STUDIO
 from tests.loops import write_loop
-from tests.stores import chance
+from tests.stores import answer, chance
 from tests.web.served import REAL
 
 from flyball.adapters.sql import open_store
 from flyball.cli.main import main
+from flyball.core.facts import AlertRaised
+from flyball.ports import Commit, Draft
 
 SOURCES = """
 [sources.exports]
@@ -56,8 +59,8 @@ def test_a_file_is_tried_on_a_map_and_nothing_is_written(
         capsys, "sources", "test", "exports", str(loop / "exports" / "a.csv"), "--loop", str(loop)
     )
     assert code == 1
-    assert "tx-1  ann-1      fraud" in out and "1 answers; 1 mistakes. Nothing was written." in out
-    assert "a.csv:3: here: the row has 2 cells, and 3 columns have names" in out
+    assert "tx-1  ann-1      fraud" in out and "2 rows, 1 answer; 1 mistake. Nothing was written." in out
+    assert "a.csv:3: the row has 2 cells, and 3 columns have names" in out
     assert not (loop / "flyball.db").exists()
 
 
@@ -142,3 +145,51 @@ def test_a_source_that_cannot_be_used_as_written_keeps_the_loop_from_opening(
     assert code == 2 and "did you mean `label`?" in out
     # What was opened on the way is free again.
     open_store(directory / "flyball.db", salt=chance()).close()
+
+
+def test_a_line_that_is_cut_off_is_told_by_its_place_in_the_file_and_ends_a_try_with_1(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = '{"item": "tx-1", "who": "ann-1", "label": "fraud"}\n'
+    (loop / "l.jsonl").write_text(row + "\n" + row[:36] + "\n" + row[:20])
+    code, out = run(capsys, "sources", "test", "exports", str(loop / "l.jsonl"), "--loop", str(loop))
+    assert code == 1 and "l.jsonl:3: the body is no JSON at column 34: it is cut off" in out
+    assert "l.jsonl: the file ends in the middle of a line" in out and ": here:" not in out
+
+
+def test_a_file_that_is_wrong_as_a_whole_ends_a_try_and_a_pull_with_1(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (loop / "exports" / "b.json").write_text('[{"item": ')
+    words = ("exports", str(loop / "exports" / "b.json"), "--loop", str(loop))
+    code, out = run(capsys, "sources", "test", *words)
+    assert code == 1 and "b.json: the body is no JSON" in out and "1 mistake. " in out
+    code, out = run(capsys, "sources", "pull", "exports", "--loop", str(loop))
+    assert code == 1 and out.count("b.json: ") == 1
+
+
+def test_columns_that_the_header_lacks_are_told_once(loop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (loop / "c.csv").write_text("key,who,label\n" + "tx-1,ann-1,fraud\n" * 3)
+    code, out = run(capsys, "sources", "test", "exports", str(loop / "c.csv"), "--loop", str(loop))
+    assert code == 1 and out.count("no item here") == 1 and "3 rows, 0 answers; 3 mistakes" in out
+
+
+def test_what_called_us_is_listed_with_its_answers_and_the_time_of_the_last(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(open_store(loop / "flyball.db", salt=chance())) as store:
+        for number in range(3):
+            said = answer("tx-1", annotator=f"ann-{number}")
+            store.log.append(Commit([Draft(said, "source:studio", f"e-{number}", b"raw")]), 30.0 + number)
+    studio = asked(capsys, "sources", "ls", "--loop", str(loop))[1]
+    assert (studio["last"]["new"], studio["last"]["at"]) == (3, 32.0)
+
+
+def test_one_fault_of_a_source_is_told_once(loop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fault = "b.json: the body is no JSON at line 1, column 11: it is cut off"
+    with closing(open_store(loop / "flyball.db", salt=chance())) as store:
+        noted = json.dumps({"at": 1.0, "new": 0, "bad": [fault], "waiting": []})
+        raised = AlertRaised("source-exports", "warn", f"exports: {fault}")
+        store.log.append(Commit([Draft(raised)], notes={"source/exports": noted}), 1.0)
+    code, out = run(capsys, "sources", "ls", "--loop", str(loop))
+    assert code == 0 and out.count(fault) == 1 and f"\nexports: {fault}" in out

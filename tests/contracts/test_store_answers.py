@@ -68,6 +68,7 @@ def test_facts_say_how_answers_stand_and_a_job_that_is_done_leaves_its_answer_wa
     assert store.items.standing([second]) == {second: "merged"}
     assert proof(store.evidence.accounts()).holds
     assert [each.seq for each in store.items.standing_as("pending")] == [fourth]
+    assert (store.items.count_standing("pending"), store.items.count_standing("dead")) == (1, 0)
 
 
 def test_what_a_commit_says_of_answers_stands_where_no_fact_says_otherwise(store: Store) -> None:

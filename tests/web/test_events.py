@@ -109,6 +109,8 @@ def test_a_broken_line_holds_no_other_up_and_a_broken_array_is_not_taken_at_all(
     text = body(id="l1") + b'\n{"id": "l2", \n' + body(id="l3")
     answer = posted(shared, text, LINES)
     assert [each["status"] for each in answer.json()] == [202, 400, 202]
+    told = posted(shared, b"\n\n" + b'{"id": "l2", \n' + body(id="l3"), LINES).json()[0]
+    assert told["where"] == "/2" and "at line 3, column" in told["message"]
     broken = posted(shared, b"[" + body(id="l4") + b', {"id": ]')
     assert (broken.status_code, stands(shared, "l4")) == (400, 0)
 

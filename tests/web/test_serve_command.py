@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ from tests.stores import fresh_sqlite
 from tests.web.served import REAL, body, environment
 
 from flyball.adapters.sql import open_store
+from flyball.core.facts import AlertCleared, AlertRaised
 
 pytestmark = pytest.mark.slow
 TOKEN = "canary-5b1e77c0aa42d9"
@@ -31,6 +34,22 @@ def flyball(*words: str, **more: str) -> subprocess.Popen[str]:
         text=True,
         env=environment(**more),
     )
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _alerted(loop: Path) -> bool:
+    """Whether the contract's alert stands."""
+    with closing(open_store(loop / "flyball.db", salt=lambda count: bytes(count), read_only=True)) as store:
+        facts = [each.fact for each in store.log.read(kinds=["alert-raised", "alert-cleared"])]
+    told = [each for each in facts if isinstance(each, AlertRaised | AlertCleared) and each.key == "contract"]
+    return bool(told) and isinstance(told[-1], AlertRaised)
 
 
 def test_answers_become_facts_and_the_end_is_in_order(tmp_path: Path) -> None:
@@ -51,11 +70,18 @@ def test_answers_become_facts_and_the_end_is_in_order(tmp_path: Path) -> None:
         out, err = second.communicate(timeout=60)
         assert second.returncode == 3 and "writes this loop" in err and "run = true" in err
         # Nobody offered this item: the integrate lane looks at it, and parks it where people see it.
-        deadline = time.monotonic() + 20
-        while "flyball_backlog 0" not in client.get("/metrics").text and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: "flyball_backlog 0" in client.get("/metrics").text)
         assert client.post("/v1/events", content=body(id="e-2"), headers=kind).status_code == 202
+        until(lambda: "flyball_parked_answers 2" in client.get("/metrics").text)
         seen = client.get("/metrics").text
+        # While nothing comes in, the contract's file is looked at all the same.
+        contract = loop / "contract.yaml"
+        contract.write_text("labels: [")
+        until(lambda: _alerted(loop))
+        contract.unlink()
+        until(lambda: not _alerted(loop))
+        beside = flyball("status", "--loop", str(loop)).communicate(timeout=60)[0]
+        assert f"served by process {serving.pid} since" in beside and "2 answers are parked" in beside
     serving.send_signal(signal.SIGTERM)
     rest, noise = serving.communicate(timeout=60)
     assert serving.returncode == 0, noise

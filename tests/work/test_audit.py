@@ -10,6 +10,7 @@ import pytest
 from tests.loops import facts, little, play
 
 from flyball.bootstrap import App
+from flyball.cli.progress import Progress
 from flyball.core.chain import verify
 from flyball.core.facts import AnswerGiven, DeliveryUnread, LabelSettled, ModelTrained
 from flyball.core.ids import ItemId, ModelVersion
@@ -18,6 +19,7 @@ from flyball.ports import Commit, Draft
 from flyball.work import audit as auditing
 from flyball.work import latency, lineage, views
 from flyball.work.audit import COLUMNS, Wanted
+from flyball.work.capture import contest
 from flyball.work.erase import about_of, erase, traces
 from flyball.work.reconcile import reconcile, told
 
@@ -172,3 +174,29 @@ def test_what_could_not_be_read_is_erased_where_it_names_who_is_erased(tmp_path:
     kept = {link.seq: link.raw for link in store.evidence.links() if link.kind == DeliveryUnread.kind}
     assert kept == {receipts[0].seq: None, receipts[1].seq: b'{"by": "else"}'}
     assert verify(store.evidence.links()) == ()
+
+
+def test_reconciling_tells_how_many_answers_are_older_than_it_looked(app: App) -> None:
+    store, given = app.tools.store, facts(app, AnswerGiven.kind)
+    middle = given[len(given) // 2].at
+    found = reconcile(store, app.tools.segments, app.tools.classes, middle)
+    assert found.older == sum(each.at < middle for each in given) > 0
+    assert found.captured + found.older == len(given)
+
+
+def test_a_standing_alert_is_told_once_and_then_counted(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    progress = Progress(app, app.clock.now())
+    assert "alert" not in progress.line().lower()
+    app.tools.alert(app.clock.now(), "source-a", "a: /nowhere is no folder")
+    assert progress.line().endswith("ALERT a: /nowhere is no folder")
+    assert progress.line().endswith("  1 alert stands")
+    app.tools.alert(app.clock.now(), "source-b", "b: another")
+    assert progress.line().endswith("ALERT b: another")
+
+
+def test_the_alert_of_conflicts_names_an_id_once(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    contest(app.tools, "api", ["e-1", "e-1", "e-2"], app.clock.now())
+    (alert,) = (each.fact for each in app.tools.state.alerts.values())
+    assert getattr(alert, "message", "").startswith("e-1, e-2 of api: ")

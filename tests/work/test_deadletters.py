@@ -68,6 +68,15 @@ def test_letters_of_one_cause_are_one_group(app: App) -> None:
     }
 
 
+def test_letters_are_chosen_by_the_code_of_their_reason_as_well_as_by_its_sentence(app: App) -> None:
+    codes = {group["code"]: group["count"] for group in deadletters.groups(dead(app))}
+    assert codes == {"unknown-item": 2, "ValueError": 1}
+    by_code = deadletters.chosen(dead(app), (), "unknown-item", False)
+    assert by_code == deadletters.chosen(dead(app), (), "parked: item … never arrived", False) != []
+    with pytest.raises(NotFound, match="unknown-label"):
+        deadletters.chosen(dead(app), (), "unknown-label", False)
+
+
 def test_a_letter_that_is_tried_again_and_fails_again_lies_there_again(app: App) -> None:
     first = dead(app)[0]
     assert ask(app, "requeue", first.fact)["facts"] == [first.fact]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,9 +25,10 @@ from tests.work.test_integrate import item, one_pass, proved, say, with_items
 from flyball.adapters.contract_file import read
 from flyball.bootstrap import App, open_loop
 from flyball.cli.main import main
-from flyball.core.facts import LabelSettled
+from flyball.core.facts import LabelSettled, Looked
 from flyball.core.labels.contract import POLICIES, Contract, Policy
 from flyball.ports import Commit, Draft
+from flyball.work import served
 from flyball.work.reconcile import Reconciled, reconcile
 
 CONTRACT = """
@@ -75,6 +78,58 @@ def test_the_command_merges_what_waits_and_tells_the_proof(
     assert run(capsys, "integrate", *loop, "--workers", "2")[0] == 2
     code, out = run(capsys, "integrate", "allow", "1", "--because", "x", *loop, "--dry-run")
     assert (code, "no class is held back" in out) == (2, True)
+
+
+def test_beside_a_process_that_serves_the_proof_is_told_and_who_merges(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = ("--loop", str(filled(write_loop(tmp_path))))
+    me = os.getpid()
+    with closing(open_loop(tmp_path)) as app:
+        # A command that has it open for a moment merges nothing: then nobody may be told that it will.
+        assert run(capsys, "integrate", *loop)[0] == 3
+        code, out = run(capsys, "status", *loop)
+        assert (code, f"process {me} has it open" in out) == (0, True)
+        app.started()
+        app.tools.tell(app.clock.now(), Looked(0.0, 0, app.tools.config, {"pool.items": 2.0}))
+        assert "signals   " in (out := run(capsys, "status", *loop)[1]) and "as of" not in out
+        served.begun(app.tools, me, app.clock.now())  # as after `flyball run` was killed
+        code, out = run(capsys, "integrate", *loop)
+        assert (code, "merges by itself" in out, "captured 3 = 0 merged" in out) == (0, True, True)
+        out = run(capsys, "status", *loop)[1]
+        assert f"served by process {me} since" in out and "signals   as of the last look" in out
+        app.tools.write(Commit([Draft(answer("i-7"))]), app.clock.now())
+        assert run(capsys, "integrate", *loop)[0] == 1, "the proof fails"
+        served.ended(app.tools, me, app.clock.now())
+        assert "served by" not in run(capsys, "status", *loop)[1]
+
+
+def test_status_and_the_list_of_dead_letters_lead_to_what_is_parked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = ("--loop", str(filled(write_loop(tmp_path / "a loop"))))
+    assert "parked" not in run(capsys, "status", *loop)[1]
+    run(capsys, "integrate", *loop)
+    assert "1 answer is parked: flyball dlq ls" in run(capsys, "status", *loop)[1]
+    listed = run(capsys, "dlq", "ls", *loop)[1]
+    assert "unknown-item" in listed and "fact " in listed
+    hint = next(line for line in listed.splitlines() if "requeue" in line).partition("flyball ")[2]
+    assert run(capsys, *shlex.split(hint), "--dry-run")[0] == 0, "it works as it is typed"
+    (one,) = json.loads(run(capsys, "dlq", "ls", "--reason", "unknown-item", *loop, "--json")[1])
+    assert (one["code"], one["item"]) == ("unknown-item", "nobody")
+
+
+def test_after_an_erasure_both_commands_tell_the_same_sum(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = ("--loop", str(filled(write_loop(tmp_path))))
+    run(capsys, "integrate", *loop)
+    assert "erased" not in run(capsys, "reconcile", *loop)[1]
+    assert run(capsys, "erase", "nobody", "--because", "case 7", *loop)[0] == 0
+    proof = "captured 3 = 2 merged + 0 parked + 0 pending + 0 dead + 0 superseded + 1 erased"
+    assert f"proved: {proof}" in run(capsys, "integrate", *loop)[1]
+    code, out = run(capsys, "reconcile", *loop)
+    assert (code, f"1 answer was erased, and nobody can run it again; in all: {proof}" in out) == (0, True)
 
 
 def test_the_command_ends_with_1_where_an_answer_is_lost(

@@ -118,6 +118,10 @@ class MemoryItems:
             return ()
         return tuple(self._fact_at(seq) for seq in sorted(self.stand) if self.stand[seq] == status)
 
+    def count_standing(self, status: Status) -> int:
+        """See `ports.Items`."""
+        return sum(1 for each in self.stand.values() if each == status)
+
     # --- what the log does to it
 
     def there(self, items: Iterable[ItemId]) -> dict[ItemId, Standing]:

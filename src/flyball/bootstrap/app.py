@@ -95,7 +95,9 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A loop as it stands, for commands that only read. `alive`: a process holds it for writing."""
+    """A loop as it stands, for commands that only read. `alive`: a process holds it for writing; `holder`:
+    which one, where that is known.
+    """
 
     settings: Settings
     log: Log
@@ -103,3 +105,4 @@ class Reading:
     state: LoopState
     knobs: KnobState
     alive: bool
+    holder: int | None = None

@@ -77,5 +77,6 @@ def _told(written: str, environment: Mapping[str, str]) -> str:
 
 def _unset(key: str, written: str, what: str) -> str:
     if written.startswith("$"):
-        return f"{key} is {written}, and the environment has no {written[1:]}: {what}"
+        there = f"{key} is {written}, and the environment has no {written[1:]}: {what}"
+        return f"{there}. Export it, or write another name"
     return f"{key} is not set: {what}"

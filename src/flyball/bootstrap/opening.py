@@ -141,7 +141,7 @@ def driver(app: App) -> VirtualDriver:
 @contextmanager
 def reading(directory: Path) -> Iterator[Reading]:
     """Open a loop to read it, also beside the process that runs it."""
-    from flyball.adapters.sql import is_written, open_store
+    from flyball.adapters.sql import holder, is_written, open_store
 
     settings = settings_of(directory)
     where = located(settings, settings.stores.database)
@@ -153,7 +153,8 @@ def reading(directory: Path) -> Iterator[Reading]:
             state.evolve(recorded)
             if isinstance(recorded.fact, KnobTurned):
                 knobs = knobs.evolve(recorded.fact)
-        yield Reading(settings, store.log, store.items, state, knobs, is_written(where, settings.id))
+        alive, by = is_written(where, settings.id), holder(where)
+        yield Reading(settings, store.log, store.items, state, knobs, alive, by)
     finally:
         store.close()
 

@@ -20,6 +20,12 @@ from flyball.work.audit import COLUMNS, Wanted, audit
 
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What is said of a parked answer for what came of it later, the last word first.
+_LATER = (
+    ("settled", "; let in later, and settled"),
+    ("dropped", "; dropped later"),
+    ("requeued", "; tried again later"),
+)
 _MOMENTS = ("received_at", "said_at", "settled_at")
 
 
@@ -124,19 +130,31 @@ def _cell(name: str, value: Any) -> str:
 def _lineage(found: dict[str, Any]) -> str:
     came = found["arrived"]
     label = f"{found['label']} (from {found['label_from']})" if found["label"] is not None else "none"
-    lines = [
-        f"item {found['item']}: {found['state']}, label {label}",
-        f"  arrived    fact {came['fact']}, of {moment(came['time'])}",
-        f"             row {came['row']} of segment {came['segment'][:12]}",
-    ]
+    lines = [f"item {found['item']}: {found['state']}, label {label}"]
+    if came is None:
+        lines = [f"item {found['item']}: it never arrived; these answers are about it"]
+    else:
+        lines.append(f"  arrived    fact {came['fact']}, of {moment(came['time'])}")
+        lines.append(f"             row {came['row']} of segment {came['segment'][:12]}")
     for batch in found["batches"]:
         by = f"by {batch['sampler']}, rules {batch['rules'][:12]}"
         lines.append(f"  went out   {moment(batch['at'])} in {batch['batch']} {by}")
     for answer in found["answers"]:
         took = f" after {lasting(answer['seconds'])}" if answer["seconds"] is not None else ""
-        said = f"{answer['annotator']} said {answer['label']}{took} (fact {answer['fact']})"
+        what = "took back what they said" if answer["withdrawn"] else f"said {answer['label'] or 'no label'}"
+        draft = ", a draft" if answer["draft"] else ""
+        said = f"{answer['annotator']} {what}{took}{draft} (fact {answer['fact']})"
         lines.append(f"  answer     {moment(answer['at'])} {said}")
-    lines += [f"  parked     answer {each['answer']}: {each['reason']}" for each in found["parked"]]
+    for each in found["parked"]:
+        later = {one["done"] for one in found["letters"] if one["answer"] == each["answer"]}
+        later |= {"settled"} & {
+            "settled" for one in found["answers"] if one["fact"] == each["answer"] and one["settled_in"]
+        }
+        after = next((word for done, word in _LATER if done in later), "")
+        lines.append(f"  parked     answer {each['answer']}: {each['reason']}{after}")
+    for each in found["letters"]:
+        told = f"answer {each['answer']} by {each['by']}: {each['because']}"
+        lines.append(f"  {each['done']:<10} {moment(each['at'])} {told}")
     for each in found["labels"]:
         how = f"by {each['policy']} of answers {', '.join(map(str, each['answers']))}"
         lines.append(f"  label      {moment(each['at'])} {each['label']} {how} (fact {each['fact']})")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from flyball.bootstrap import opened_store, settings_of
+from flyball.cli.options import HERE
 from flyball.cli.show import as_json, moment, number, print_line, table
 from flyball.cli.write import sent
 from flyball.errors import BadUsage
@@ -30,11 +32,19 @@ def ls(loop: Path, *, each: bool, reason: str | None, json: bool) -> int:
         print_line("no dead letters")
     else:
         rows = [
-            (number(group["count"]), moment(group["since"]), str(group["example"]), group["reason"])
+            (
+                number(group["count"]),
+                moment(group["since"]),
+                f"fact {group['example']}",
+                group["code"] or "-",
+                group["reason"],
+            )
             for group in found
         ]
-        print_line(table(rows, ("count", "since (UTC)", "such as", "reason")))
-        print_line("\n`flyball dlq show NUMBER` tells of one, `flyball dlq requeue --all` tries all again")
+        print_line(table(rows, ("count", "since (UTC)", "such as", "code", "reason")))
+        where = "" if loop == HERE else f" --loop {shlex.quote(str(loop))}"
+        print_line(f"\nto see one:    flyball dlq show {found[0]['example']}{where}")
+        print_line(f'to try again:  flyball dlq requeue --all --because "mended"{where}')
     return 0
 
 
@@ -51,7 +61,9 @@ def show(loop: Path, fact: int, *, json: bool) -> int:
     print_line(f"  answer     {found['label']} about {found['item']} by {found['annotator']}")
     print_line(f"  batch      {found['batch'] or '-'}")
     print_line(f"  attempts   {found['attempts']}, {moment(found['since'])} to {moment(found['last'])}")
-    print_line(f"  failed by  code {(found['code'] or '-')[:12]}, rules {(found['rules'] or '-')[:12]}")
+    by = [f"{name} {found[name][:12]}" for name in ("code", "rules") if found[name]]
+    if by:
+        print_line(f"  failed by  {', '.join(by)}")
     return 0
 
 
@@ -101,6 +113,7 @@ def _each(letters: Sequence[Dead], json: bool) -> None:
             "attempts": each.attempts,
             "item": each.answer.item,
             "annotator": each.answer.annotator,
+            "code": each.code,
             "reason": each.reason,
             "detail": each.detail,
         }
@@ -112,7 +125,14 @@ def _each(letters: Sequence[Dead], json: bool) -> None:
         print_line("no dead letters")
     else:
         rows = [
-            (str(one["fact"]), moment(one["since"]), str(one["attempts"]), one["item"], one["detail"][:60])
+            (
+                str(one["fact"]),
+                moment(one["since"]),
+                str(one["attempts"]),
+                one["item"],
+                one["code"] or "-",
+                " ".join(one["detail"].split()),
+            )
             for one in found
         ]
-        print_line(table(rows, ("number", "since (UTC)", "tries", "item", "why")))
+        print_line(table(rows, ("number", "since (UTC)", "tries", "item", "code", "why")))

@@ -10,7 +10,7 @@ from flyball.cli.options import HERE, DryRun, Json, Loop
 
 dlq = App(name="dlq", help="Dead letters: answers that could not be integrated.")
 Numbers = Annotated[int, Parameter(help="Their numbers, as `dlq ls --each` tells them.")]
-Reason = Annotated[str | None, Parameter(help="All that lie there for this reason.")]
+Reason = Annotated[str | None, Parameter(help="All that lie there for this reason, or its code.")]
 All = Annotated[bool, Parameter(name="--all", negative="", help="All of them.")]
 Because = Annotated[str, Parameter(help="Why; it is kept with each of them.")]
 

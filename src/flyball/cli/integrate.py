@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flyball.bootstrap import App, open_loop, opened_store, performed, settings_of
+from flyball.adapters.sql import holder
+from flyball.bootstrap import App, located, open_loop, opened_store, performed, settings_of
 from flyball.cli.show import as_json, number, print_line
 from flyball.core.due import Go
 from flyball.core.facts import ClassAllowed, ClassBlocked
@@ -23,10 +24,12 @@ from flyball.core.ids import Instant
 from flyball.core.labels.envelope import late
 from flyball.core.labels.proof import Proof
 from flyball.core.loop_parts import Merging
-from flyball.errors import BadUsage
+from flyball.errors import BadUsage, StoreLocked
 from flyball.ports import Store
 from flyball.work.integrate_blocks import allowed
 from flyball.work.integrate_proof import prove
+from flyball.work.served import served
+from flyball.work.views import running
 
 #: How often it is looked whether something waits, in seconds.
 LOOK = 0.2
@@ -42,7 +45,11 @@ def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: boo
             found = _told(store, store.log.head().at)
             found["waiting"] = store.jobs.waiting("merge").ready
         return _show(found, json, dry_run=True)
-    with _told_to_end() as ends, closing(open_loop(loop)) as app, ExitStack() as stack:
+    try:
+        app = open_loop(loop)
+    except StoreLocked as locked:
+        return _beside(loop, locked, json)
+    with _told_to_end() as ends, closing(app), ExitStack() as stack:
         if workers > 1:
             stack.enter_context(_others(app, loop, workers - 1, watch, ends))
         counts: Counter[str] = Counter()
@@ -50,6 +57,23 @@ def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: boo
         stack.close()
         found = _told(app.tools.store, _now(app)) | dict(counts)
         found["held_back"] = sorted(app.tools.state.merging.blocked)
+    return _show(found, json, dry_run=False)
+
+
+def _beside(loop: Path, locked: StoreLocked, json: bool) -> int:
+    """The proof as it stands where a process has the loop open that merges by itself."""
+    settings = settings_of(loop)
+    by = holder(located(settings, settings.stores.database))
+    with opened_store(settings) as store:
+        serves, runs = served(store.log, True, by), bool(running(store.log, True)["running"])
+        if serves is None and not runs:  # a command that is over in a moment, or one that does not merge
+            raise locked
+        found = _told(store, store.log.head().at)
+    which = "serve" if serves is not None else "run"
+    found["merged_by"] = {"command": which, "process": by}
+    if not json:
+        process = "a process" if by is None else f"process {by}"
+        print_line(f"{process} has this loop open (flyball {which}) and merges by itself; the proof so far:")
     return _show(found, json, dry_run=False)
 
 

@@ -27,7 +27,9 @@ def passes(
     json: Json = False,
     dry_run: DryRun = False,
 ) -> int:
-    """Merge what waits, and prove that captured = merged + parked + pending + dead + superseded.
+    """Merge what waits, and prove that captured = merged + parked + pending + dead + superseded (+ erased).
+
+    Where a process has a loop on SQLite open that merges by itself, only the proof is told.
 
     Ends with 1 where the proof does not hold.
     """

@@ -26,6 +26,7 @@ class Progress:
     began: float
     _seen: Position = START
     _quality: QualityMeasured | None = None
+    _told: tuple[Position, ...] = ()
     _decisions: deque[Recorded] = field(default_factory=lambda: deque(maxlen=4))
 
     def refresh(self) -> None:
@@ -75,8 +76,14 @@ class Progress:
         return Group(head, Text(), lanes, Text(), Text("the last decisions", "dim"), *said, *alerts)
 
     def _alerted(self) -> str:
+        """The newest alert in words where it was not told yet; else how many stand."""
         alerts = list(self.app.tools.state.alerts.values())
-        return f"  ALERT {alerts[-1].fact.message.splitlines()[0]}" if alerts else ""  # type: ignore[union-attr]
+        told, self._told = self._told, tuple(each.seq for each in alerts)
+        if new := [each for each in alerts if each.seq not in told]:
+            return f"  ALERT {new[-1].fact.message.splitlines()[0]}"  # type: ignore[union-attr]
+        if not alerts:
+            return ""
+        return "  1 alert stands" if len(alerts) == 1 else f"  {len(alerts)} alerts stand"
 
     def _measured(self) -> str:
         metrics = self._quality.metrics if self._quality else {}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flyball.bootstrap import Reading, reading
 from flyball.cli.knobs import override, paused
 from flyball.cli.rules_write import in_force
-from flyball.cli.show import as_json, change, moment, number, print_line, table
+from flyball.cli.show import as_json, change, lasting, moment, number, print_line, table
 from flyball.cli.write import now_of
 from flyball.core.ids import ModelVersion
 from flyball.work import views
+from flyball.work.served import WITHOUT, served
 
 
 def status(loop: Path, *, watch: bool, json: bool) -> int:
@@ -99,20 +101,19 @@ def _status(read: Reading) -> dict[str, Any]:
     left = read.settings.budget.left(read.state.arrived, read.state.asked)
     found = views.status(read.log, read.state, read.knobs, left, read.alive, now_of(read))
     rules = in_force(read.log)
+    found |= {
+        "served": served(read.log, read.alive, read.holder),
+        "open_in": read.holder,
+        "parked": read.items.count_standing("parked"),
+    }
     return {**found, "shadow": [rule.id for rule in rules.rules if rule.mode == "shadow"] if rules else []}
 
 
 def _glance(loop: str, s: dict[str, Any]) -> str:
-    running = s["running"]
-    head = (
-        f"running since {moment(running['since'])}"
-        if running["running"]
-        else f"not running ({running['because']})"
-    )
     labels, batches, models = s["labels"], s["batches"], s["models"]
     left = "no limit" if labels["budget_left"] is None else f"{number(labels['budget_left'])} left"
     lines = [
-        f"{loop}  {head}  now {moment(s['now'])}  {s['architecture']}",
+        f"{loop}  {_head(s)}  now {moment(s['now'])}  {s['architecture']}",
         f"items     {number(s['items'])} arrived",
         (
             f"batches   {batches['released']} released, {batches['open']} out, {batches['settled']} settled;"
@@ -149,14 +150,39 @@ def _glance(loop: str, s: dict[str, Any]) -> str:
         lines.append(f"changing  to {to['to']}, in shadow for {to['left']} more cycles: {to['because']}")
     if s["shadow"]:
         lines.append(f"shadow    looked at, never applied: {', '.join(s['shadow'])}")
-    read = {name: value for name, value in s["signals"].items() if value is not None}
-    for row in range(0, len(read), 4):
-        cells = [f"{name} {number(value)}" for name, value in list(read.items())[row : row + 4]]
-        lines.append(("signals   " if row == 0 else "          ") + ", ".join(cells))
+    lines += _signals(s)
     lines += [f"ALERT     {a['severity']} since {moment(a['since'])}: {a['message']}" for a in s["alerts"]]
     if s["decisions"]:
         lines += ["", "the newest decisions", *(decision(told) for told in s["decisions"])]
     return "\n".join(lines)
+
+
+def _signals(s: Mapping[str, Any]) -> list[str]:
+    """What lies apart and the signals, with their age where no look comes any more."""
+    lines: list[str] = []
+    if s["parked"]:
+        many = "1 answer is" if s["parked"] == 1 else f"{number(s['parked'])} answers are"
+        lines.append(f"parked    {many} parked: flyball dlq ls")
+    read = {name: value for name, value in s["signals"].items() if value is not None}
+    if read and not s["running"]["running"]:
+        age = lasting(max(0.0, s["now"] - s["looked_at"]))
+        lines.append(f"signals   as of the last look, {moment(s['looked_at'])}, {age} ago")
+    for row in range(0, len(read), 4):
+        cells = [f"{name} {number(value)}" for name, value in list(read.items())[row : row + 4]]
+        first = row == 0 and s["running"]["running"]
+        lines.append(("signals   " if first else "          ") + ", ".join(cells))
+    return lines
+
+
+def _head(s: Mapping[str, Any]) -> str:
+    """Who has the loop open, and what that does."""
+    running, by = s["running"], s["served"]
+    if by is not None:
+        return f"served by process {by['pid']} since {moment(by['since'])} ({WITHOUT})"
+    if running["running"]:
+        return f"running since {moment(running['since'])}"
+    also = "" if s["open_in"] is None else f"; process {s['open_in']} has it open for writing"
+    return f"not running ({running['because']}{also})"
 
 
 def _lineage(found: dict[str, Any]) -> str:

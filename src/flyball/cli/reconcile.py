@@ -33,6 +33,9 @@ def reconcile(loop: Path, since: str, *, json: bool) -> int:
         as_json(_told(found) | {"same_labels": found.fine})
     else:
         print_line(_lines(found, erased))
+        if found.older:
+            what = "1 answer is" if found.older == 1 else f"{number(found.older)} answers are"
+            print_line(f"          {what} older than {since} and left out; --since reaches further back")
     return 0 if found.fine else 1
 
 
@@ -42,6 +45,7 @@ def _told(found: Reconciled) -> dict[str, Any]:
         "same": found.same,
         "unknowable": found.unknowable,
         "captured": found.captured,
+        "older": found.older,
         "accounts": dict(found.accounts),
         "lost": list(found.lost),
         "proof": None if found.proof is None else found.proof.numbers(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from flyball.adapters.clock import VirtualClock
+from flyball.adapters.clock import SpedClock, VirtualClock
 from flyball.adapters.local_socket import listening
 from flyball.adapters.prefect.hosting import hosted
 from flyball.bootstrap import App, open_loop, performed
@@ -16,10 +17,17 @@ from flyball.cli.show import as_json, print_line
 from flyball.core.due import Go
 from flyball.errors import BadStream, BadUsage, StoreLocked, StoreStopped, Unreachable
 from flyball.web.server import serving
+from flyball.work import contract, served
 from flyball.work.asked import carry_out
 
 #: How often answers are taken in and settled where nothing wakes us, in seconds.
 TICK = 0.2
+_SPED = (
+    'warning: clock.kind is "sped": the times of receipts (`at`) are of the loop\'s world, which runs faster'
+    ' than ours; set it to "real" for answers that count'
+)
+#: How often the contract's file is looked at where no answer brings a look, in seconds.
+LOOK = 3.0
 
 
 def serve(loop: Path, host: str | None, port: int | None, *, json: bool) -> int:
@@ -34,6 +42,8 @@ def serve(loop: Path, host: str | None, port: int | None, *, json: bool) -> int:
     try:
         if isinstance(app.clock, VirtualClock):
             raise BadUsage('nobody moves a virtual clock while answers come in: set clock.kind to "real"')
+        if isinstance(app.clock, SpedClock):
+            print_line(_SPED, sys.stderr)
         here = loop.resolve()
         hosted(lambda told: _serve(app, here, host, port, json, told))
     finally:
@@ -58,17 +68,22 @@ async def _serve(
         )
         api, address = stack.enter_context(serving(app.tools, settings, app.environment, wall=app.wall))
         app.tools.changed = lambda: _woken(running, changed)
+        served.begun(app.tools, os.getpid(), app.clock.now())
         _say(address, loop, json)
+        looked = running.time()
         ending = asyncio.create_task(told.wait())
         while not told.is_set():
             if api.over is not None:
                 raise api.over
-            await asyncio.to_thread(_work, app)
+            look = running.time() - looked >= LOOK
+            looked = running.time() if look else looked
+            await asyncio.to_thread(_work, app, look)
             waking = asyncio.create_task(changed.wait())
             await asyncio.wait({waking, ending}, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
             waking.cancel()
             changed.clear()
         app.tools.changed = lambda: None
+    served.ended(app.tools, os.getpid(), app.clock.now())
 
 
 def _woken(running: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
@@ -76,10 +91,15 @@ def _woken(running: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
         running.call_soon_threadsafe(changed.set)
 
 
-def _work(app: App) -> None:
-    """Take in what the desk and the sources have, sign what is due, and settle answers into labels."""
+def _work(app: App, look: bool = False) -> None:
+    """Take in what the desk and the sources have, sign what is due, and settle answers into labels.
+
+    `look`: look at the contract's file too, though no answer came.
+    """
     now, lane = app.clock.now(), app.lanes["integrate"]
     try:
+        if look:
+            contract.reload(app.tools, now)
         app.capture(now)
     except StoreStopped:
         raise

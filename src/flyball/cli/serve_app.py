@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from flyball.cli.options import HERE, Json, Loop
+from flyball.cli.show import print_line
 
 
 def serve(
@@ -25,6 +26,8 @@ def serve(
 
     The token that callers show comes from api.token in loop.toml, or FLYBALL_TOKEN.
     """
+    if not json:
+        print_line(f"opening {loop}")
     from flyball.cli import serve as command
 
     return command.serve(loop, host, port, json=json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as js
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ def ls(loop: Path, *, json: bool) -> int:
     from flyball.bootstrap import reading
     from flyball.core.facts import DeliveryUnread
     from flyball.work.deliveries import source_of
-    from flyball.work.source_settings import remarks
+    from flyball.work.source_settings import calls, remarks
     from flyball.work.sources import note_of
 
     with reading(loop) as read:
@@ -36,6 +36,8 @@ def ls(loop: Path, *, json: bool) -> int:
             if isinstance(recorded.fact, DeliveryUnread):
                 unread.setdefault(recorded.fact.source, []).append(recorded.fact)
         found: list[dict[str, Any]] = []
+        callers = [name for name, source in read.settings.sources.items() if calls(source)]
+        called = _called(read.settings, [source_of(name) for name in callers])
         for name, source in read.settings.sources.items():
             noted = read.log.note(note_of(name))
             kept = unread.get(source_of(name), [])
@@ -46,7 +48,7 @@ def ls(loop: Path, *, json: bool) -> int:
                     "name": name,
                     "kind": source.kind,
                     "from": source.place or source.url or f"/v1/sources/{name}",
-                    "last": None if noted is None else js.loads(noted),
+                    "last": _last(noted, called.get(source_of(name))),
                     "unread": len(kept),
                     "problems": _problems(kept),
                     "alerts": [getattr(alert, "message", "") for alert in alerts],
@@ -62,9 +64,9 @@ def ls(loop: Path, *, json: bool) -> int:
     rows = [_row(each) for each in found]
     print_line(table(rows, ("name", "kind", "from", "last change", "answers", "unread")))
     for each in found:
-        for line in each["alerts"]:  # they begin with its name
-            print_line(line)
-        for line in (*_told(each["last"]), *each["remarks"]):
+        raised = [line.removeprefix(f"{each['name']}: ") for line in each["alerts"]]
+        stands = [line for line in _told(each["last"]) if not any(line in one for one in raised)]
+        for line in (*raised, *stands, *each["remarks"]):
             print_line(f"{each['name']}: {line}")
         for problem in each["problems"]:
             print_line(
@@ -95,14 +97,14 @@ def pull(loop: Path, name: str, *, again: bool, json: bool) -> int:
 
     if json:
         as_json(told(total))
-        return 0
+        return 1 if total.bad else 0
     print_line(
         f"{total.new} new, {total.again} known, {total.conflicts} contradict what is known,"
         f" {total.unread} could not be read and are kept"
     )
     for line in _told(told(total)):
         print_line(line)
-    return 0
+    return 1 if total.bad else 0
 
 
 def test(loop: Path, name: str, file: Path, *, json: bool) -> int:
@@ -134,9 +136,14 @@ def test(loop: Path, name: str, file: Path, *, json: bool) -> int:
     if rows:
         print_line(table(rows, ("item", "annotator", "label", "said at", "id")))
     more = f", the first {SHOWN} of them above" if len(answers) > SHOWN else ""
-    print_line(f"{len(answers)} answers{more}; {len(flaws)} mistakes. Nothing was written.")
-    for where, flaw in flaws[:SHOWN]:
-        print_line(f"{where}: {flaw.where or 'here'}: {flaw.message}")
+    counts = f"{_many(len(found), 'row')}, {_many(len(answers), 'answer')}{more}"
+    print_line(f"{counts}; {_many(len(flaws), 'mistake')}. Nothing was written.")
+    lacking = _lacking(found)
+    for line in lacking:
+        print_line(f"{line}: no row of {file.name} has it")
+    shown = [(where, flaw) for where, flaw in flaws if flaw.message not in lacking]
+    for where, flaw in shown[:SHOWN]:
+        print_line(": ".join(part for part in (where, flaw.where, flaw.message) if part))
     for about in sorted({each.about for _, each in found if each.about}):
         print_line(about)
     for gone in [gone.word for _, each in found for gone in each.gone][:SHOWN]:
@@ -147,8 +154,9 @@ def test(loop: Path, name: str, file: Path, *, json: bool) -> int:
 def _deliveries(
     settings: Settings, name: str, source: SourceSettings, file: Path
 ) -> Iterator[tuple[str, Delivery]]:
-    from flyball.work.deliveries import Origin, of_bytes, of_value, source_of, unread
-    from flyball.work.file_rows import KINDS, Rows, suffix_of
+    from flyball.core.strict_json import Flaw
+    from flyball.work.deliveries import Delivery, Origin, of_bytes, of_value, source_of, unread
+    from flyball.work.file_rows import KINDS, BadRows, Rows, suffix_of
     from flyball.work.source_settings import map_of
 
     by = map_of(name, source)
@@ -159,12 +167,53 @@ def _deliveries(
         raise BadUsage(f"{file.name} is not read; files end in {', '.join(KINDS)}")
     with file.open("rb") as content:
         rows = Rows(content, file.name, file.stat().st_size)
-        for row in rows:
-            origin = Origin(source_of(name), f"{file.name}:{row.line}")
-            flawed = unread(row.raw, row.flaws, origin) if row.flaws else None
-            yield origin.where, flawed or of_value(row.value, row.raw, by, origin)
+        try:
+            for row in rows:
+                origin = Origin(source_of(name), f"{file.name}:{row.line}")
+                flawed = unread(row.raw, row.flaws, origin) if row.flaws else None
+                yield origin.where, flawed or of_value(row.value, row.raw, by, origin)
+        except BadRows as error:
+            said = str(error).removeprefix(f"{file.name}: ")
+            yield file.name, Delivery(flaws=(Flaw("bad_file", said),))
         if rows.unfinished:
-            print_line(f"{file.name} ends in the middle of a line; what stands there would wait for its end")
+            what = "the file ends in the middle of a line; what stands there would wait for its end"
+            yield file.name, Delivery(flaws=(Flaw("unfinished", what),))
+
+
+def _called(settings: Settings, sources: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """When each of those that call us did so last with something new, and how many answers it brought."""
+    from flyball.bootstrap import opened_store
+    from flyball.core.chain import instant
+    from flyball.core.facts import AnswerGiven
+
+    found: dict[str, dict[str, Any]] = {}
+    if not sources:
+        return found
+    with opened_store(settings) as store:
+        for link in store.evidence.links(bodies=False):
+            if link.source in sources:
+                kept = found.setdefault(link.source, {"new": 0})
+                kept["at"] = instant(link.at)
+                kept["new"] += link.kind == AnswerGiven.kind
+    return found
+
+
+def _last(noted: str | None, called: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if noted is None and called is None:
+        return None
+    return {"bad": [], "waiting": [], **js.loads(noted or "{}"), **(called or {})}
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _lacking(found: Sequence[tuple[str, Delivery]]) -> list[str]:
+    """What is missing in each of several rows alike: it is said once of all of them."""
+    if len(found) < 2:
+        return []
+    missing = [{flaw.message for flaw in each.flaws if flaw.code == "missing"} for _, each in found]
+    return sorted(set.intersection(*missing))
 
 
 def _plain(found: list[tuple[str, Delivery]]) -> list[dict[str, Any]]:

@@ -32,7 +32,10 @@ def pull(
     loop: Loop = HERE,
     json: Json = False,
 ) -> int:
-    """Take in what a source has now: by the process that runs the loop, or here where none does."""
+    """Take in what a source has now: by the process that runs the loop, or here where none does.
+
+    Ends with 1 where a file could not be read as a whole.
+    """
     from flyball.cli import sources as command
 
     return command.pull(loop, name, again=again, json=json)

@@ -21,6 +21,8 @@ LARGEST = 2**53
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LINE = re.compile(rb"[^\n]+")
 _BOM = b"\xef\xbb\xbf"
+#: Where `_broken` tells the first line of what it was given.
+_FIRST_LINE = re.compile("^(the body is no JSON at )line 1, column")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What is not told back as it came.
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -117,19 +119,26 @@ class Reader:
         if place < len(text):
             raise BadJson(_broken(text, place, "something follows the array", "trailing_bytes"))
 
-    def line(self, line: bytes) -> Read:
-        """The one value of a line, as `one` reads it; what cannot be read at all is a flaw of it too."""
+    def line(self, line: bytes, number: int | None = None) -> Read:
+        """The one value of a line, as `one` reads it; what cannot be read at all is a flaw of it too.
+
+        `number`: of the line in the body, which the flaw then tells; without, it tells the column alone.
+        """
         try:
-            return self.one(line)
+            return self.one(line.rstrip(b" \t\r\n"))
         except BadJson as error:
-            return Read(None, line.strip(b" \t\n\r"), (error.flaw,))
+            flaw, place = error.flaw, "" if number is None else f"line {number}, "
+            flaw = Flaw(flaw.code, _FIRST_LINE.sub(rf"\g<1>{place}column", flaw.message), flaw.where)
+            return Read(None, line.strip(b" \t\n\r"), (flaw,))
 
     def _next(self, text: str, start: int) -> tuple[Read, int]:
         self._marked = False
         try:
             value, end = self._decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            raise BadJson(_broken(text, error.pos, _lowered(error.msg))) from None
+            cut = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip(" \t\r\n"))
+            what = "it is cut off" if cut else _lowered(error.msg)
+            raise BadJson(_broken(text, error.pos, what)) from None
         except RecursionError:
             raise BadJson(_too_deep("")) from None
         piece = text[start:end]

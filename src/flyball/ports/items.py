@@ -74,3 +74,6 @@ class Items(Protocol):
 
     def standing_as(self, status: Status) -> tuple[Recorded, ...]:
         """All answers that stand so and were not erased, in order."""
+
+    def count_standing(self, status: Status) -> int:
+        """How many answers stand so; cheap to ask for, also of millions."""

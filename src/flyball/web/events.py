@@ -69,11 +69,12 @@ def _of_array(raw: bytes, most: int) -> Iterator[Piece]:
 
 def _of_lines(raw: bytes, most: int) -> Iterator[Piece]:
     reader = Reader()
-    for place, (_, line) in enumerate(lines(raw)):
+    for number, line in lines(raw):
+        where = pointer(number - 1)
         if len(line) > most:  # and it is not read at all
-            yield _piece(pointer(place), Read(None, line), most)
+            yield _piece(where, Read(None, line), most)
         else:
-            yield _piece(pointer(place), reader.line(line), most)
+            yield _piece(where, reader.line(line, number), most)
 
 
 def _limited(pieces: Iterator[Piece]) -> list[Piece]:

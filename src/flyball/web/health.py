@@ -68,10 +68,12 @@ def _lines(api: Api, integrated: _Integrated) -> Iterator[str]:
     yield from api.metrics.lines()
     try:
         merges, p95 = api.tools.store.jobs.waiting("merge"), integrated.p95()
+        parked = api.tools.store.items.count_standing("parked")
     except FlyballError:  # the rest is known all the same
         return
     yield from gauge("flyball_backlog", merges.ready + merges.running, "Answers that wait to be merged.")
     yield from gauge("flyball_dead_letters", merges.dead, "Answers whose merge was given up.")
+    yield from gauge("flyball_parked_answers", parked, "Answers that cannot be taken as they stand.")
     if merges.oldest is not None:
         age = max(0.0, api.tools.clock.now() - merges.oldest)
         yield from gauge("flyball_backlog_age_seconds", age, "Since when the oldest of them is due.")

@@ -67,7 +67,10 @@ def token_of(settings: ApiSettings, environment: Mapping[str, str]) -> str:
     if named:
         token = environment.get(settings.token[1:], "")
         if not token and settings.token != _OWN:
-            raise BadUsage(f"api.token is read from {settings.token}, and that is not set")
+            raise BadUsage(
+                f"api.token is read from {settings.token}, and that is not set: export {settings.token[1:]}"
+                " before, or write another name"
+            )
     if not token and not is_loopback(settings.host):
         raise BadUsage(
             f"{settings.host} can be reached by others, and there is no token: set FLYBALL_TOKEN, or"

@@ -11,6 +11,7 @@ from flyball.core.facts import (
     AnswerParked,
     LabelSettled,
     LetterDropped,
+    LetterRequeued,
     ModelTrained,
     Recorded,
     RunBegan,
@@ -102,7 +103,8 @@ def _learned_from(log: Log, items: Items, version: ModelVersion) -> set[Position
 
 def _outcomes(log: Log) -> _Outcomes:
     found = _Outcomes()
-    for recorded in log.read(kinds=[LabelSettled.kind, AnswerParked.kind, LetterDropped.kind]):
+    kinds = [LabelSettled.kind, AnswerParked.kind, LetterDropped.kind, LetterRequeued.kind]
+    for recorded in log.read(kinds=kinds):
         match recorded.fact:
             case LabelSettled() as fact:
                 found.labels[recorded.seq] = (recorded.at, fact.label, fact.agreed, fact.policy)
@@ -113,6 +115,8 @@ def _outcomes(log: Log) -> _Outcomes:
                 found.parked.add(answer)
             case LetterDropped(fact=answer):
                 found.dropped.add(answer)
+            case LetterRequeued(fact=answer):
+                found.parked.discard(answer)
             case _:
                 pass
     return found
@@ -154,12 +158,18 @@ def _documents(listed: Iterable[Recorded], items: Items) -> Mapping[ItemId, Dige
 
 
 def _outcome(recorded: Recorded, outcomes: _Outcomes) -> str:
-    """In one word what became of an answer; "open": it waits, or another of its annotator stands for it."""
-    seq = recorded.seq
-    if isinstance(recorded.fact, AnswerGiven) and recorded.fact.draft:
+    """In one word what became of an answer; "open": it waits, or another of its annotator stands for it.
+
+    "withdrawn": with it they took back what they had said.
+    """
+    seq, fact = recorded.seq, recorded.fact
+    assert isinstance(fact, AnswerGiven)
+    if fact.draft:
         return "draft"
     if seq in outcomes.settled:
         return "settled"
     if seq in outcomes.dropped:
         return "dropped"
-    return "parked" if seq in outcomes.parked else "open"
+    if seq in outcomes.parked:
+        return "parked"
+    return "withdrawn" if fact.withdrawn else "open"

@@ -52,8 +52,9 @@ def contest(tools: Tools, source: str, contested: Sequence[str], now: Instant) -
     tools.contested[key] = now
     if key in tools.state.alerts:
         return
-    names = ", ".join(contested[:NAMED])
-    more = f" and {len(contested) - NAMED} more" if len(contested) > NAMED else ""
+    once = list(dict.fromkeys(contested))
+    names = ", ".join(once[:NAMED])
+    more = f" and {len(once) - NAMED} more" if len(once) > NAMED else ""
     told = "the same event id arrived with other content. The first stands; both are kept."
     tools.alert(now, key, f"{names}{more} of {source}: {told}")
 

@@ -29,8 +29,8 @@ TOGETHER = 1_000
 class Dead:
     """One answer that lies apart, named by its place in the log, and why.
 
-    `reason` is the same for all that lie there for one cause. `letter` is its job, where it was given up;
-    an answer that was parked has none.
+    `reason` is the same for all that lie there for one cause, and `code` a word for it. `letter` is
+    its job, where it was given up; an answer that was parked has none.
     """
 
     fact: Position
@@ -41,6 +41,7 @@ class Dead:
     last: Instant
     answer: AnswerGiven
     letter: Letter | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,15 @@ def dead(store: Store) -> list[Dead]:
     found: dict[Position, Dead] = {}
     for each in parked(store):
         seq, general = each.answer.seq, _general(each.reason, each.given)
-        found[seq] = Dead(seq, general, each.reason, 1, each.at, each.at, each.given)
+        found[seq] = Dead(seq, general, each.reason, 1, each.at, each.at, each.given, None, each.code)
     letters = {letter.fact: letter for letter in store.jobs.letters(KIND)}
     for recorded in store.log.at(letters):
         seq, answer, letter = recorded.seq, recorded.fact, letters[recorded.seq]
         assert isinstance(answer, AnswerGiven)
         times = (letter.first_at, letter.last_at)
-        found[seq] = Dead(seq, letter.code, letter.detail, letter.attempts, *times, answer, letter)
+        found[seq] = Dead(
+            seq, letter.code, letter.detail, letter.attempts, *times, answer, letter, letter.code
+        )
     return [found[seq] for seq in sorted(found)]
 
 
@@ -97,6 +100,7 @@ def groups(letters: Iterable[Dead]) -> list[dict[str, Any]]:
     return [
         {
             "reason": reason,
+            "code": those[-1].code,
             "count": len(those),
             "since": min(each.since for each in those),
             "last": max(each.last for each in those),
@@ -108,7 +112,7 @@ def groups(letters: Iterable[Dead]) -> list[dict[str, Any]]:
 
 
 def chosen(letters: Sequence[Dead], facts: Sequence[int], reason: str | None, everything: bool) -> list[Dead]:
-    """Those that a person named: by their answers' places, by their reason, or all of them.
+    """Those that a person named: by their answers' places, by their reason or its code, or all of them.
 
     Raises BadUsage where nothing or more than one way was named, NotFound for what is not there.
     """
@@ -118,9 +122,11 @@ def chosen(letters: Sequence[Dead], facts: Sequence[int], reason: str | None, ev
         raise NotFound(
             f"no dead letter is about fact {', '.join(map(str, strange))}; `flyball dlq ls --each` lists them"
         )
-    if reason is not None and not any(each.reason == reason for each in letters):
+    if reason is not None and not any(reason in (each.reason, each.code) for each in letters if reason):
         raise NotFound(f"no dead letter lies there for {reason!r}; `flyball dlq ls` lists the reasons")
-    return [each for each in letters if everything or each.fact in facts or each.reason == reason]
+    return [
+        each for each in letters if everything or each.fact in facts or reason in (each.reason, each.code)
+    ]
 
 
 def resolve(

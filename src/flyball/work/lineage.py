@@ -12,6 +12,8 @@ from flyball.core.facts import (
     AnswerParked,
     BatchReleased,
     LabelSettled,
+    LetterDropped,
+    LetterRequeued,
     ModelPromoted,
     ModelTrained,
     Recorded,
@@ -27,38 +29,43 @@ from flyball.work.train import held_of
 
 
 def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
-    """All that became of one item, with the rule files and decisions behind it. Raises NotFound."""
-    state = items.find([item]).get(item)
-    if state is None:
+    """All that became of one item, with the rule files and decisions behind it.
+
+    One that never arrived has its answers and what became of them. Raises NotFound where there are none.
+    """
+    state, answers = items.find([item]).get(item), items.answers(item)
+    if state is None and not answers:
         raise NotFound(f"no item {item} ever arrived; `flyball audit` lists answers with their items")
     kinds = [AnswerParked.kind, BatchReleased.kind, LabelSettled.kind]
     facts = [each for each in log.read(kinds=kinds) if _concerns(each, item)]
-    answers = items.answers(item)
     batches = [each for each in facts if isinstance(each.fact, BatchReleased)]
     labels = [each for each in facts if isinstance(each.fact, LabelSettled)]
-    known = state.seq if state.source == "natural" else None
-    models = _models(
-        log, items, state, [each.seq for each in labels] + ([known] if known is not None else [])
-    )
+    known = [state.seq] if state and state.source == "natural" and state.seq is not None else []
+    models = _models(log, items, state, [each.seq for each in labels] + known) if state else []
     digests = {str(each.fact.rules) for each in batches if isinstance(each.fact, BatchReleased)}
     return {
         "item": item,
-        "state": state.state,
-        "label": state.label,
-        "label_from": state.source,
-        "arrived": {
-            "fact": state.arrived_seq,
-            "time": state.time,
-            "segment": state.segment,
-            "row": state.row,
-        },
+        "state": state.state if state else None,
+        "label": state.label if state else None,
+        "label_from": state.source if state else None,
+        "arrived": _arrived(state) if state else None,
         "batches": [_batch(each) for each in batches],
         "answers": [_answer(each, labels) for each in answers],
         "parked": _parked(log, answers),
+        "letters": _letters(log, answers),
         "labels": [_label(each) for each in labels],
         "models": models,
         "rule_files": _rule_files(log, digests | {model["rules"] for model in models}),
         "decisions": _decisions(log, batches),
+    }
+
+
+def _arrived(state: ItemState) -> dict[str, Any]:
+    return {
+        "fact": state.arrived_seq,
+        "time": state.time,
+        "segment": state.segment,
+        "row": state.row,
     }
 
 
@@ -88,7 +95,7 @@ def _answer(recorded: Recorded, labels: Sequence[Recorded]) -> dict[str, Any]:
         for each in labels
         if isinstance(each.fact, LabelSettled) and recorded.seq in each.fact.answers
     ]
-    shown = {name: getattr(fact, name) for name in names}
+    shown = {name: getattr(fact, name) for name in (*names, "withdrawn", "draft")}
     return {"fact": recorded.seq, "at": recorded.at, **shown, "settled_in": settled}
 
 
@@ -98,6 +105,24 @@ def _parked(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
         {"fact": each.seq, "answer": each.fact.answer, "reason": each.fact.reason}
         for each in log.read(kinds=[AnswerParked.kind])
         if isinstance(each.fact, AnswerParked) and each.fact.answer in seqs
+    ]
+
+
+def _letters(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """Which of the answers were tried once more or dropped after they lay apart, by whom and why."""
+    seqs = {each.seq for each in answers}
+    return [
+        {
+            "fact": each.seq,
+            "at": each.at,
+            "answer": each.fact.fact,
+            "done": "dropped" if isinstance(each.fact, LetterDropped) else "requeued",
+            "reason": each.fact.detail,
+            "by": each.fact.by,
+            "because": each.fact.because,
+        }
+        for each in log.read(kinds=[LetterDropped.kind, LetterRequeued.kind])
+        if isinstance(each.fact, LetterDropped | LetterRequeued) and each.fact.fact in seqs
     ]
 
 

@@ -46,6 +46,8 @@ class Reconciled:
     #: Labels that rest on answers which were erased: nobody can run those again.
     unknowable: int = 0
     captured: int = 0
+    #: Answers that came before the moment from which on it was looked.
+    older: int = 0
     accounts: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     #: Answers that are in none of the accounts.
@@ -73,6 +75,8 @@ def reconcile(
         match recorded.fact:
             case AnswerGiven() if recorded.at >= since:
                 answers.append(recorded)
+            case AnswerGiven():
+                found.older += 1
             case LabelSettled() as fact:
                 newest[fact.item] = recorded
                 if recorded.at >= since:
@@ -167,5 +171,9 @@ def told(found: Reconciled) -> Iterator[str]:
     sum_ = " + ".join(f"{found.accounts[name]} {name}" for name in accounts)
     lost = f" + {len(found.lost)} LOST" if found.lost else ""
     yield f"captured {found.captured} = {sum_}{lost}"
-    if found.proof is not None and not found.proof.holds:
+    if found.proof is not None and found.proof.erased:
+        one = found.proof.erased == 1
+        many, them = ("1 answer was", "it") if one else (f"{found.proof.erased} answers were", "them")
+        yield f"{many} erased, and nobody can run {them} again; in all: {found.proof}"
+    elif found.proof is not None and not found.proof.holds:
         yield f"in all: {found.proof}"

@@ -41,6 +41,11 @@ def map_of(name: str, source: SourceSettings) -> Map:
     return found
 
 
+def calls(source: SourceSettings) -> bool:
+    """Whether it is of a kind that calls us."""
+    return source.kind in _SCHEMES
+
+
 def scheme_of(name: str, source: SourceSettings) -> Scheme:
     """How its calls are signed. Raises BadUsage for a kind that does not call."""
     if source.scheme:
@@ -56,13 +61,13 @@ def scheme_of(name: str, source: SourceSettings) -> Scheme:
 def remarks(name: str, source: SourceSettings, team: str) -> tuple[str, ...]:
     """What a person may not expect of a source as it is written. `team`: where the annotators come from."""
     found = []
-    calls, desk = source.kind in _SCHEMES, team == f"source:{name}"
-    if calls and source.secrets and scheme_of(name, source) == "secret":
+    calling, desk = calls(source), team == f"source:{name}"
+    if calling and source.secrets and scheme_of(name, source) == "secret":
         found.append(
             "unauthenticated: its calls show a secret and are not signed; keep them on TLS, as who reads one"
             " can send others"
         )
-    if calls and not source.secrets and not desk:
+    if calling and not source.secrets and not desk:
         found.append("unauthenticated: it has no secrets, and what calls us in its name is refused")
     if source.kind == "label_studio" and not desk:
         found.append(
@@ -87,7 +92,12 @@ def secrets_of(name: str, source: SourceSettings, environment: Mapping[str, str]
         where = f"secret {number} of [sources.{name}]"
         secret = environment.get(written[1:], "") if written.startswith("$") else written
         if not secret:
-            raise BadUsage(f"{where} is read from {written}, and that is not set")
+            raise BadUsage(
+                f"{where} is read from {written}, and that is not set: export {written[1:]} before, or write"
+                " another name"
+                if written.startswith("$")
+                else f"{where} is empty: write $NAME, and export that variable"
+            )
         try:
             key_of(secret)
         except ValueError as error:

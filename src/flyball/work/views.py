@@ -30,6 +30,7 @@ from flyball.core.loop import LoopState
 from flyball.errors import NotFound
 from flyball.ports import Items, Log
 from flyball.work.decisions import KINDS, told
+from flyball.work.served import served
 from flyball.work.train import held_of
 from flyball.work.turn import PAUSED, overrides
 
@@ -230,6 +231,8 @@ def _row(
 
 def running(log: Log, alive: bool) -> dict[str, Any]:
     """Whether a process runs the loop, since when, and else why not. `alive`: a process holds its lock."""
+    if (serves := served(log, alive)) is not None:
+        return {"running": False, "since": serves["since"], "because": f"process {serves['pid']} serves it"}
     last: Recorded | None = None
     for recorded in log.read(kinds=["loop-started", "loop-stopped"]):
         last = recorded

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.answers import answers_to, stand, standing, standing_as
 from flyball.adapters.sql.database import Database
-from flyball.adapters.sql.tables import Number, arrival, event, event_body, item, label
+from flyball.adapters.sql.tables import Number, answer, arrival, event, event_body, item, label
 from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import START, Digest, ItemId, Position
@@ -114,6 +114,12 @@ class SqlItems:
             found += page
             if len(page) < bulk.CHUNK:
                 return tuple(found)
+
+    def count_standing(self, status: Status) -> int:
+        """See `ports.Items`."""
+        query = sa.select(sa.func.count()).select_from(answer).where(answer.c.status == status)
+        with self._database.read() as connection:
+            return connection.scalar(query) or 0
 
 
 def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:

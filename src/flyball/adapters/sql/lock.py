@@ -33,6 +33,16 @@ def held(path: Path) -> bool:
     return True
 
 
+def holder_of(path: Path) -> int | None:
+    """The number of the process that took this lock last, if that is alive."""
+    if not held(path):
+        return None
+    try:
+        return int(path.read_text().split()[0])
+    except (OSError, ValueError, IndexError):  # it changes hands right now
+        return None
+
+
 class WriterLock:
     """Held from its making until `release`, or until its process is gone in whatever way."""
 

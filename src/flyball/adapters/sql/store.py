@@ -13,7 +13,7 @@ from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.items import SqlItems
 from flyball.adapters.sql.jobs import SqlJobs
 from flyball.adapters.sql.leader import Leader
-from flyball.adapters.sql.lock import WriterLock, held
+from flyball.adapters.sql.lock import WriterLock, held, holder_of
 from flyball.adapters.sql.log import SqlLog
 from flyball.adapters.sql.migrate import revision_of, upgrade
 from flyball.adapters.sql.migrations import REVISIONS
@@ -49,6 +49,12 @@ def is_written(url_or_path: str | Path, loop: str = LOOP) -> bool:
             return not database.alone(connection)
     finally:
         database.close()
+
+
+def holder(url_or_path: str | Path) -> int | None:
+    """The process that has the store open for writing, where it is one alone and known: on SQLite."""
+    place = _place(url_or_path)
+    return holder_of(_lock_of(place)) if isinstance(place, Path) else None
 
 
 def _place(url_or_path: str | Path) -> Path | sa.URL:
