@@ -21,7 +21,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import socket
 import sqlite3
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.log import _Bare
+from benchmarks.machine import machine
 from tests.web.process import tools_on
 
 from flyball.adapters.sql import open_store
@@ -121,14 +121,7 @@ def measure(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         "what": {"seconds": chosen.seconds, "rounds": chosen.rounds, "durability": "synchronous=FULL"},
         "shapes": shapes,
         "open loop": {"rate": OPEN_RATE, **opened},
-        "machine": {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-        },
+        "machine": machine(sqlite=sqlite3.sqlite_version),
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from benchmarks.training import machine
+from benchmarks.machine import machine
 
 from flyball.bootstrap import App, open_loop
 from flyball.core.due import Go

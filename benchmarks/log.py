@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import sqlite3
 import statistics
@@ -26,6 +25,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.machine import machine
 
 from flyball.adapters.sql import open_store
 from flyball.core.chain import verify
@@ -88,14 +89,7 @@ def measure(place: Path, events: int, batch: int, rounds: int) -> dict[str, Any]
         "share of rows": _best(ours, events) / _best(bulks, events),
         "read events/s": read,
         "verified events/s": verified,
-        "machine": {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-        },
+        "machine": machine(sqlite=sqlite3.sqlite_version),
     }
 
 

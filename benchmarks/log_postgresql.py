@@ -19,7 +19,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from typing import Any
 
 import psycopg
 from benchmarks.log import TABLES, commit_of
+from benchmarks.machine import machine
 from psycopg import sql
 from tests.postgres import a_loop, by_hand, needed
 
@@ -79,27 +79,17 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
             rows.append(row)
     with by_hand(url) as connection:
         version = connection.info.server_version
-    machine = {
-        "cpu": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "postgresql": f"{version // 10_000}.{version % 10_000}",
-    }
     return {
         "what": {"seconds": seconds, "durability": "synchronous_commit=on"},
         "rows": rows,
-        "machine": machine,
+        "machine": machine(postgresql=f"{version // 10_000}.{version % 10_000}"),
     }
 
 
 def show(found: dict[str, Any]) -> None:
     """A table for people."""
-    machine = found["machine"]
-    print(
-        f"PostgreSQL {machine['postgresql']}, {machine['cores']} cores, load {machine['load']:.1f}; events/s"
-    )
+    ran_on = found["machine"]
+    print(f"PostgreSQL {ran_on['postgresql']}, {ran_on['cores']} cores, load {ran_on['load']:.1f}; events/s")
     names = ("writers", *WAYS, "of loop", "p50 ms", "p99 ms")
     print(f"{'batch':>6}" + "".join(f"{name:>9}" for name in names) + f"{'CPU us':>8}")
     for row in found["rows"]:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
-import platform
 import statistics
 import time
 from array import array
@@ -26,6 +24,7 @@ from random import Random
 from typing import Any
 
 import psutil
+from benchmarks.machine import machine
 
 from flyball.adapters.durable_rules import DurableEngine
 from flyball.adapters.rule_file import read
@@ -63,7 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="JSON with the figures and the machine")
     chosen = parser.parse_args()
     found = measure(thirty(chosen.rules.read_text()), chosen.looks)
-    found |= {"machine": platform.platform(), "load": os.getloadavg()[0]}
+    found |= {"machine": machine()}
     for name, value in found.items():
         print(f"{name:28} {value}")
     if chosen.out:

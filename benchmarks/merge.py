@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from benchmarks.training import machine
+from benchmarks.machine import machine
 from tests.postgres import a_loop, needed
 
 from flyball.adapters.group_commit import GroupCommit

@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from benchmarks.machine import machine
 
 from flyball.adapters.rule_file import read
 from flyball.adapters.sql import open_store
@@ -64,7 +65,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         found = measure(chosen.rules.read_text(), chosen.days, Path(directory))
-    found |= {"machine": platform.platform(), "python": platform.python_version(), "load": os.getloadavg()[0]}
+    found |= {"machine": machine()}
     for name, value in found.items():
         print(f"{name:28} {value}")
     if chosen.out:

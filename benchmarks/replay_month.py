@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.log import commit_of
-from benchmarks.training import machine
+from benchmarks.machine import machine
 
 from flyball.adapters.sql import open_store
 from flyball.core.chain import verify

@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from benchmarks.machine import machine
 
 from flyball.adapters.durable_rules import DurableEngine
 from flyball.adapters.rule_file import read
@@ -55,8 +54,7 @@ def main() -> None:
     # First, while the process is small: what large files took is kept by the allocator.
     small = reloads(30, chosen.reloads)
     found: dict[str, Any] = {
-        "machine": f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "load": os.getloadavg()[0],
+        "machine": machine(),
         "looks": list(looks(chosen.looks)),
         "checks": list(checks()),
         "reloads": [small, reloads(1000, chosen.reloads // 10)],

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from benchmarks.training import alternate, machine, world
+from benchmarks.machine import machine
+from benchmarks.training import alternate, world
 
 from flyball.adapters.learner_lightgbm import LightgbmLearner
 from flyball.adapters.segments import FileSegments

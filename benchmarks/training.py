@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +19,7 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from benchmarks.machine import machine
 
 from flyball.adapters.learner_lightgbm import LightgbmLearner
 from flyball.core.table import Column, Feature, Table
@@ -69,7 +68,7 @@ def measure(rows: int, width: int, rounds: int, threads: int) -> dict[str, Any]:
         **times,
         "over bare": times["ours"]["seconds"] / times["bare"]["seconds"] - 1,
         "cpu over bare": times["ours"]["cpu seconds"] / times["bare"]["cpu seconds"] - 1,
-        "machine": machine(),
+        "machine": machine(lightgbm=lgb.__version__),
     }
 
 
@@ -100,18 +99,6 @@ def alternate(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, 
             "median seconds": statistics.median(wall[name]),
         }
         for name in works
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What it ran on."""
-    return {
-        "cpu": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "lightgbm": lgb.__version__,
     }
 
 

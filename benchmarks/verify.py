@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.machine import machine
 
 from flyball.adapters.checkpoint_files import KEYS, CheckpointFiles, keys_of, read
 from flyball.adapters.sql import open_store
@@ -71,8 +72,7 @@ def measure(place: Path, facts: int, size: int, rounds: int) -> dict[str, Any]:
     }
     store.close()
     body = sum(len(link.body or b"") for link in links[:100]) // 100
-    machine = {"machine": platform.machine(), "python": platform.python_version(), "cpus": os.cpu_count()}
-    return {"facts": facts, "raw_bytes": size, "body_bytes": body, "machine": machine, "figures": figures}
+    return {"facts": facts, "raw_bytes": size, "body_bytes": body, "machine": machine(), "figures": figures}
 
 
 def _whole(place: Path, store: Store, bodies: bool) -> None:

@@ -10,11 +10,12 @@ from flyball.adapters.label_studio_client import LabelStudio
 from flyball.adapters.label_studio_tasks import Rows, id_of, said_in
 from flyball.adapters.label_studio_turns import Pulled, Turns, Workplace, moment_of
 from flyball.core.facts import AnswerGiven, BatchSettled
-from flyball.core.ids import START, AnnotatorId, BatchId, Digest, Instant, ItemId, Position, canonical
+from flyball.core.ids import START, BatchId, Digest, Instant, Position, canonical
 from flyball.core.mappings.lacking import Ledger
 from flyball.core.mappings.told import Said
 from flyball.errors import Unreachable
 from flyball.ports import Answer, Evidence, Log, Offer, TeamState
+from flyball.ports.intake import answer_of
 
 #: Whoever was seen within this time, or since the last pull, is on shift.
 SEEN = 900.0
@@ -124,20 +125,8 @@ class LabelStudioDesk:
 
     def _answer(self, said: Said, raw: bytes | None) -> Answer:
         kept = raw or canonical({"word": said.word, "version": said.version, "withdrawn": said.withdrawn})
-        return Answer(
-            event_id=id_of(self._place.source, said, kept),
-            item=ItemId(said.item),
-            annotator=AnnotatorId(said.annotator),
-            label=said.label,
-            batch=None if said.batch is None else BatchId(said.batch),
-            said_at=said.said_at,
-            seconds=said.seconds,
-            fields=dict(said.fields),
-            definitions=None if said.definitions is None else Digest(said.definitions),
-            withdrawn=said.withdrawn,
-            revision=said.revision,
-            raw=kept,
-        )
+        definitions = None if said.definitions is None else Digest(said.definitions)
+        return answer_of(said, id_of(self._place.source, said, kept), kept, definitions)
 
     def _gather(self) -> Instant | None:
         """Take up what the log holds of this source, which may be long; in the thread of a turn."""

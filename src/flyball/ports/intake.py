@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from flyball.core.ids import Seconds
+from flyball.core.ids import AnnotatorId, BatchId, Digest, ItemId, Seconds
+from flyball.core.mappings import Said
+from flyball.ports.world import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,22 @@ class Topic(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+def answer_of(said: Said, event_id: str, raw: bytes, definitions: Digest | None) -> Answer:
+    """What a tool told as an answer to be captured, under this id and with these bytes."""
+    return Answer(
+        event_id=event_id,
+        item=ItemId(said.item),
+        annotator=AnnotatorId(said.annotator),
+        label=said.label,
+        batch=None if said.batch is None else BatchId(said.batch),
+        said_at=said.said_at,
+        seconds=said.seconds,
+        draft=said.draft,
+        fields={str(name): value for name, value in said.fields.items()},
+        definitions=definitions,
+        withdrawn=said.withdrawn,
+        revision=said.revision,
+        raw=raw,
+    )

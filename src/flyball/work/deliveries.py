@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from flyball.core.facts import DeliveryUnread, WordsDeleted
-from flyball.core.ids import AnnotatorId, BatchId, Digest, ItemId, canonical, digest_of
+from flyball.core.ids import Digest, canonical, digest_of
 from flyball.core.mappings import Gone, Map, Said, mapped
 from flyball.core.strict_json import BadJson, Flaw, Reader
 from flyball.ports import Answer, Commit, Draft, Receipt
+from flyball.ports.intake import answer_of
 from flyball.work.accept import Given, accept
 from flyball.work.tools import Tools
 
@@ -145,21 +146,7 @@ def definitions_of(said: str) -> Digest:
 def _answer(said: Said, raw: bytes, origin: Origin, place: int | None) -> Answer:
     received = raw if said.part is None else canonical(said.part)
     definitions = origin.definitions if said.definitions is None else definitions_of(said.definitions)
-    return Answer(
-        event_id=_event_id(said, received, origin, place),
-        item=ItemId(said.item),
-        annotator=AnnotatorId(said.annotator),
-        label=said.label,
-        batch=None if said.batch is None else BatchId(said.batch),
-        said_at=said.said_at,
-        seconds=said.seconds,
-        draft=said.draft,
-        fields=_plain(said.fields),
-        definitions=definitions,
-        withdrawn=said.withdrawn,
-        revision=said.revision,
-        raw=received,
-    )
+    return answer_of(said, _event_id(said, received, origin, place), received, definitions)
 
 
 def _event_id(said: Said, received: bytes, origin: Origin, place: int | None) -> str:
@@ -171,7 +158,3 @@ def _event_id(said: Said, received: bytes, origin: Origin, place: int | None) ->
     if origin.delivery is not None:
         return f"delivery-{origin.delivery}" + ("" if place is None else f"/{place}")
     return f"row-{digest[:40]}"
-
-
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): value for name, value in fields.items()}
