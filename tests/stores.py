@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,9 +18,10 @@ from tests.postgres import a_loop, fresh_postgres
 from flyball.adapters.commits import Salt
 from flyball.adapters.memory_store import memory_store
 from flyball.adapters.sql import open_store
+from flyball.core.chain import verify
 from flyball.core.facts import AnswerGiven, BatchReleased, ItemsArrived, LabelSettled, LabelsKnown
 from flyball.core.ids import AnnotatorId, BatchId, Digest, ItemId, Position
-from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Receipt, Store
+from flyball.ports import Arrivals, Commit, Draft, KnownLabels, NewJob, Receipt, Store
 
 KINDS = ("memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow))
 SEGMENT = Digest("5e" * 32)
@@ -120,3 +122,23 @@ def known(labels: dict[str, str]) -> Commit:
 def know(store: Store, labels: dict[str, str], now: float = 40.0) -> Receipt:
     """Let labels become known by themselves."""
     return store.log.append(known(labels), now)[0]
+
+
+def used_by_threads(store: Store, steps: int) -> None:
+    """Four threads write and read at once, each answer twice: all of it stands once, in an unbroken chain."""
+
+    def work(number: int) -> None:
+        for step in range(steps):
+            draft = Draft(answer(f"i-{number}"), source="desk", event_id=f"e-{number}-{step}")
+            for _ in range(2):
+                store.log.append(Commit([draft], [NewJob("merge", f"i-{number}", 0)]), float(step))
+            assert store.items.answers(ItemId(f"i-{number}"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [recorded.seq for recorded in store.log.read()] == list(range(1, 4 * steps + 1))
+    assert store.jobs.waiting("merge").ready == 4 * steps
+    assert verify(store.evidence.links()) == ()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -310,15 +312,29 @@ def test_whatever_a_file_holds_its_rows_are_read_or_told(name: str, content: byt
     assert all(row.flaws or row.value is not None or row.raw == b"null" for row in rows)
 
 
-def test_a_folder_that_may_not_be_read_is_told(desk: Desk) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    desk.folder.chmod(0o000)
+@contextmanager
+def no_longer_root() -> Iterator[None]:
+    """Whoever may read everything is nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
     try:
-        with pytest.raises(Unreachable):
-            desk.pull()
+        yield
     finally:
-        desk.folder.chmod(0o700)
+        os.seteuid(0)
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEAD)
+    drop = FolderDrop(tmp_path, lambda: 0.0)
+    assert [found.name for found in drop.found()] == ["a.csv"]
+    tmp_path.chmod(0o000)
+    try:
+        with no_longer_root(), pytest.raises(Unreachable, match=re.escape(str(tmp_path))):
+            list(drop.found())
+    finally:
+        tmp_path.chmod(0o700)
 
 
 def test_a_pipe_or_a_link_to_a_device_among_the_files_holds_nobody_up(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import confluent_kafka as kafka
 import pytest
 from tests.loops import write_loop
 
@@ -27,7 +28,6 @@ from flyball.ports.intake import Message
 from flyball.settings import SourceSettings
 from flyball.work.intake import Messages, Pulled, schema_digest
 
-kafka = pytest.importorskip("confluent_kafka")
 pytestmark = pytest.mark.slow
 _topics = itertools.count(1)
 PATIENT = 15

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 from tests.postgres import a_loop, by_hand, fresh_postgres, needed
-from tests.stores import answer, arrive, chance, ids, know, release, settle
+from tests.stores import answer, arrive, chance, ids, know, release, settle, used_by_threads
 
 from flyball.adapters.sql import is_written, items, jobs, log, open_store, postgres
 from flyball.adapters.sql.tables import job
 from flyball.core.chain import verify
 from flyball.core.facts import AlertCleared
-from flyball.core.ids import START, ItemId, Position
+from flyball.core.ids import START, Position
 from flyball.errors import BadUsage, NewerStore, NotFound, StoreLocked, Unreachable
 from flyball.ports import Commit, Draft, NewJob, Store
 
@@ -375,20 +375,7 @@ def test_a_deadlock_is_resolved_by_another_try_and_counts_no_attempt(loop: str, 
 
 
 def test_threads_may_write_and_read_at_once(store: Store) -> None:
-    def work(number: int) -> None:
-        for step in range(10):
-            store.log.append(said(f"i-{number}", f"e-{number}-{step}"), float(step))
-            store.log.append(said(f"i-{number}", f"e-{number}-{step}"), float(step))
-            assert store.items.answers(ItemId(f"i-{number}"))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [recorded.seq for recorded in store.log.read()] == list(range(1, 41))
-    assert store.jobs.waiting("merge").ready == 40
-    assert verify(store.evidence.links()) == ()
+    used_by_threads(store, steps=10)
 
 
 # --- frequent questions are answered by an index

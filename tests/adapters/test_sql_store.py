@@ -6,18 +6,16 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.stores import answer, arrive, chance, fresh_sqlite, ids, know, release, settle
+from tests.stores import answer, arrive, chance, fresh_sqlite, ids, know, release, settle, used_by_threads
 
 from flyball.adapters.sql import open_store
 from flyball.core.chain import verify
-from flyball.core.ids import ItemId
 from flyball.errors import Unreachable
 from flyball.ports import Commit, Draft, NewJob, Store
 
@@ -72,20 +70,7 @@ def test_everything_is_there_after_the_store_is_opened_again(path: Path) -> None
 
 
 def test_threads_may_write_and_read_at_once(store: Store) -> None:
-    def work(number: int) -> None:
-        for step in range(20):
-            store.log.append(said(f"i-{number}", f"e-{number}-{step}"), float(step))
-            store.log.append(said(f"i-{number}", f"e-{number}-{step}"), float(step))
-            assert store.items.answers(ItemId(f"i-{number}"))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [recorded.seq for recorded in store.log.read()] == list(range(1, 81))
-    assert store.jobs.waiting("merge").ready == 80
-    assert verify(store.evidence.links()) == ()
+    used_by_threads(store, steps=20)
 
 
 def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(path: Path, store: Store) -> None:

@@ -69,7 +69,11 @@ class FolderDrop:
             return False
 
     def _files(self) -> list[tuple[str, Path]]:
-        if not self._folder.is_dir():
+        try:
+            there = self._folder.is_dir()
+        except OSError as error:  # one of the folders around it may not be entered
+            raise Unreachable(f"{self._folder} cannot be read: {error.strerror}") from error
+        if not there:
             raise Unreachable(f"{self._folder} is no folder; make it, or correct `place` in loop.toml")
         listed: list[tuple[str, Path]] = []
 
