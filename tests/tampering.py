@@ -2,6 +2,7 @@
 
     python -m tests.tampering --count 10000
 
+Each is verified twice, as a whole and in little pieces, and the same has to be found.
 The control is a file that nobody touched, in which nothing may be found. What is newer than the newest
 checkpoint is the declared window: a tampering there that writes the chain anew is not found, and counted.
 """
@@ -30,6 +31,7 @@ from flyball.core.ids import Position
 from flyball.errors import Unreachable
 from flyball.ports import Commit, Draft
 from flyball.work.evidence import Findings, Keeper, verified
+from flyball.work.evidence_pieces import SPAN
 
 ORIGIN = "flyball/tried"
 #: Facts in all, when the old copy is taken, and up to where checkpoints reach.
@@ -71,13 +73,13 @@ def scene(place: Path) -> Scene:
     return Scene(path, place / "old.db", checkpoints)
 
 
-def found_in(file: Path, checkpoints: Path, bodies: bool = True) -> Findings | str:
-    """What a verification of a file finds; a sentence where it cannot be read."""
+def found_in(file: Path, checkpoints: Path, bodies: bool = True, size: int = SPAN) -> Findings | str:
+    """What a verification of a file in pieces of that size finds; a sentence where it cannot be read."""
     kept = read(checkpoints, keys_of(checkpoints / KEYS))
     assert not kept.wrong
     try:
         with closing(open_store(file, salt=chance(), read_only=True)) as store:
-            *_, found = verified(store.evidence, store.log, kept.signed, ORIGIN, bodies)
+            *_, found = verified(store.evidence, store.log, kept.signed, ORIGIN, bodies, size=size)
             return found
     except (Unreachable, sqlite3.DatabaseError) as error:
         return str(error)
@@ -203,6 +205,16 @@ def apply(copy: Path, tampering: Callable[[Connection, random.Random], None], rn
         connection.execute("COMMIT")
 
 
+def doing(*statements: str) -> Callable[[Connection, random.Random], None]:
+    """A tampering that is chosen, and not left to chance."""
+
+    def tampering(connection: Connection, _: random.Random) -> None:
+        for statement in statements:
+            assert connection.execute(statement).rowcount, statement
+
+    return tampering
+
+
 def _other(value: Any, rng: random.Random) -> Any:
     if isinstance(value, int):
         return value + rng.choice([-1, 1, 1_000_000])
@@ -277,6 +289,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--piece", type=int, default=10, help="so many facts in each piece, the second time")
     chosen = parser.parse_args()
     done: Counter[str] = Counter()
     missed: list[str] = []
@@ -291,6 +304,8 @@ def main() -> int:
             done[how] += 1
             if isinstance(found, Findings) and not found.count:
                 missed.append(f"{how}, number {number}")
+            if found_in(copy, made.checkpoints, size=chosen.piece) != found:
+                missed.append(f"{how}, number {number}, in pieces")
     lines = [f"{count:7,} {how}" for how, count in sorted(done.items())]
     lines += [f"control: {'nothing found' if clean else control}", f"missed: {missed[:20] or 'none'}"]
     sys.stdout.write("\n".join(lines) + "\n")

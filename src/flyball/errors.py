@@ -97,6 +97,12 @@ class StoreStopped(Unreachable):
     """The disk under the store failed: nothing is written any more until it is opened again."""
 
 
+class CutShort(FlyballError):
+    """A process that did part of the work was ended from outside. Do it again."""
+
+    exit_code = 3
+
+
 class StoreLocked(FlyballError):
     """Another process writes this loop. Stop it, or send the command through it."""
 

@@ -224,6 +224,7 @@ def test_a_better_map_reads_the_file_again_by_itself(desk: Desk) -> None:
         ("item,item\n1,2\n", "two have the same"),
         ("item,,label\n1,2,3\n", "no name"),
         ("\n1,2\n", "no line with"),
+        ("\r\x00\n", "is no CSV"),
     ],
 )
 def test_a_table_whose_head_makes_no_sense_is_told_and_tried_again_when_it_changes(

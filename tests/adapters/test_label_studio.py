@@ -30,7 +30,9 @@ from flyball.core.control import KnobState
 from flyball.core.due import Go
 from flyball.core.facts import AnswerGiven, ItemsArrived, Recorded
 from flyball.core.ids import BatchId, Digest, ModelVersion
-from flyball.core.mappings import Map, mapped
+from flyball.core.labels.contract import Contract
+from flyball.core.labels.merge import Outcome, merge
+from flyball.core.mappings import Map, kept, mapped
 from flyball.core.table import Table, texts
 from flyball.errors import BadUsage, Unreachable
 from flyball.ports import Arrivals, Commit, Draft, Offer, Store
@@ -303,6 +305,58 @@ def test_an_annotation_in_which_nothing_was_chosen_is_captured_and_labels_nothin
     assert (fact.item, fact.label, fact.withdrawn) == ("item-0", "", False)
 
 
+def test_drafts_are_captured_as_drafts_and_label_nothing_until_they_are_submitted(
+    office: Office,
+) -> None:
+    office.offer(needed=2)
+    office.pull()
+    tasks = {item: int(task["id"]) for item, task in office.tasks().items()}
+    begun, empty = office.people.draft(tasks["item-0"], "yes"), office.people.draft(tasks["item-1"], None)
+    another = office.people.draft_by_another(tasks["item-0"], "no")
+    assert office.pull() == 3
+    assert office.pull() == 0
+    said = {(str(fact.item), int(fact.annotator)): fact for fact in map(_answer, office.answers())}
+    assert {key: (fact.label, fact.draft) for key, fact in said.items()} == {
+        ("item-0", FIRST): ("yes", True),
+        ("item-0", another): ("no", True),
+        ("item-1", FIRST): ("", True),
+    }
+    assert {fact.batch for fact in said.values()} == {"batch-1"} and not outcome(office, "item-0").label
+    assert office.tools.desk.team(RealClock().now()).waiting == 12  # nobody has answered
+    raws = [link.raw or b"" for link in office.store.evidence.links() if link.kind == AnswerGiven.kind]
+    assert not any(b"example.org" in raw for raw in raws)
+    office.people.redraft(begun, "no")
+    assert office.pull() == 1  # a later version of the same draft
+    office.people.submit(tasks["item-0"], begun, "no")
+    office.people.submit(tasks["item-1"], empty, "yes")
+    assert office.pull() == 2
+    merged = outcome(office, "item-0")
+    assert (merged.label, len(merged.answers), len(merged.superseded)) == ("no", 1, 2)
+    # The other one's draft still waits for its end.
+    assert [each.status for each in merged.standing.values()].count("pending") == 1
+    cast(LabelStudioDesk, office.tools.desk).close()
+    office.tools.desk = office.desk()  # as after a restart
+    office.offer(needed=2)
+    assert office.pull() == 0
+
+
+def test_many_drafts_are_looked_at_a_few_at_a_time_and_all_in_turn(office: Office) -> None:
+    cast(LabelStudioDesk, office.tools.desk).close()
+    office.place = replace(office.place, drafts=2)
+    office.tools.desk = office.desk()
+    office.offer()
+    office.pull()
+    for task in office.tasks().values():
+        office.people.draft(int(task["id"]), "yes")
+    taken = [office.pull() for _ in range(4)]
+    assert taken == [2, 2, 2, 0]
+
+
+def outcome(office: Office, item: str) -> Outcome:
+    """What all that was said about an item comes to."""
+    return merge([each for each in office.answers() if _answer(each).item == item], Contract.implied(CLASSES))
+
+
 def test_a_personal_token_works_as_well_as_a_legacy_one(studio: LabelStudio, people: Annotators) -> None:
     token = people.personal_token()
     if token is None:
@@ -411,6 +465,9 @@ def test_a_webhook_says_of_an_annotation_what_the_pull_says_of_it(office: Office
         "ANNOTATION_UPDATED",
         "ANNOTATIONS_DELETED",
     ]
+    tokens = [str(each["project"]["token"]).encode() for each in payloads]
+    for letter, token in zip(letters, tokens, strict=True):
+        assert token in letter.body and token not in kept(letter.body, Map("label_studio"))
     created, updated, gone = (mapped(each, Map("label_studio")) for each in payloads)
     (first,), (last,) = created.said, updated.said
     definitions = first.definitions

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from psycopg import sql
-from tests.adapters.test_postgres_store import GRANTED, with_role
-from tests.postgres import a_loop, by_hand, fresh_postgres, needed
+from tests.postgres import RUNS, a_role, by_hand, fresh_postgres, needed
 from tests.stores import answer, chance
 
 from flyball.adapters.sql import open_store, postgres
@@ -17,12 +14,6 @@ from flyball.errors import Unreachable
 from flyball.ports import Commit, Draft
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def loop() -> Iterator[str]:
-    with a_loop() as name:
-        yield name
 
 
 def test_a_sweep_may_take_longer_than_a_statement(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,18 +33,10 @@ def test_a_sweep_may_take_longer_than_a_statement(loop: str, monkeypatch: pytest
 
 
 def test_tables_that_are_passed_over_are_no_sweep(loop: str) -> None:
-    url, role = needed(), f"{loop}-sweeps"
     fresh_postgres(chance(), loop).close()
-    names = {"loop": sql.Identifier(loop), "role": sql.Identifier(role)}
-    with by_hand(url) as connection:
-        connection.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD 'x'").format(**names))
-        try:
-            connection.execute(sql.SQL(GRANTED).format(**names))
-            with (
-                closing(open_store(with_role(url, role, "x"), salt=chance(), loop=loop)) as store,
-                pytest.raises(Unreachable, match="does not sweep it: permission denied"),
-            ):
-                store.evidence.sweep()
-        finally:
-            connection.execute(sql.SQL("DROP OWNED BY {role}").format(**names))
-            connection.execute(sql.SQL("DROP ROLE {role}").format(**names))
+    with (
+        a_role(loop, RUNS) as url,
+        closing(open_store(url, salt=chance(), loop=loop)) as store,
+        pytest.raises(Unreachable, match="does not sweep it: permission denied"),
+    ):
+        store.evidence.sweep()

@@ -8,14 +8,14 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from tests.postgres import a_loop, by_hand, fresh_postgres, needed
+from tests.postgres import by_hand, fresh_postgres, needed
 from tests.stores import answer, chance
 
 from flyball.core.chain import verify
@@ -91,18 +91,6 @@ while store.jobs.waiting("merge").ready:
 store.close()
 """
 )
-
-
-@pytest.fixture
-def loop() -> Iterator[str]:
-    with a_loop() as name:
-        yield name
-
-
-@pytest.fixture
-def store(loop: str) -> Iterator[Store]:
-    with closing(fresh_postgres(chance(), loop)) as one:
-        yield one
 
 
 def running(code: str, loop: str, runs: int, how: str = "") -> list[subprocess.Popen[str]]:

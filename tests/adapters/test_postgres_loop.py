@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.loops import SETTINGS, little, play, write_loop
 from tests.postgres import a_loop, by_hand, fresh_postgres, needed
 from tests.stores import chance
@@ -14,13 +19,15 @@ from tests.stores import chance
 from flyball.adapters.clock import VirtualClock
 from flyball.adapters.segments import MemorySegments
 from flyball.adapters.shelf_memory import MemoryShelf
-from flyball.adapters.sql import is_written
+from flyball.adapters.sql import is_written, postgres, servers
+from flyball.adapters.sql.database import TRIES
 from flyball.adapters.stream import open_stream
 from flyball.adapters.toml_file import load
 from flyball.bootstrap import App, open_loop, reading
 from flyball.bootstrap.opening import assemble
 from flyball.core.due import Go
 from flyball.ports import Segments, Shelf, Store
+from flyball.work.served import served
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +71,18 @@ def test_who_loses_the_connection_leads_again_only_where_nobody_else_does(loop: 
         assert (first.leads(), second.leads()) == (True, False)
 
 
+def test_connections_that_were_cut_while_nobody_used_them_trouble_nobody(loop: str) -> None:
+    database = postgres.opened(sa.make_url(needed()), loop, read_only=False)
+    with closing(database):
+        with ExitStack() as at_once:
+            for _ in range(TRIES + 2):
+                at_once.enter_context(database.read())
+        cut(loop)
+        for transaction in (database.read, database.write):
+            with transaction() as connection:
+                assert connection.scalar(sa.text("SELECT 1")) == 1
+
+
 def cut(loop: str) -> None:
     with by_hand(needed()) as connection:
         connection.execute(
@@ -89,6 +108,53 @@ def test_a_second_process_only_integrates_and_takes_over_when_the_first_ends(
         assert second.tools.state.seq == first.tools.state.seq
         first.tools.store.close()
         assert second.lanes["steer"].due(now).why != "another process of this loop does this"
+
+
+SERVES = """
+import os, sys, time
+from flyball.adapters.sql import open_store
+from tests.web.process import tools_on
+from flyball.work import served
+store = open_store(sys.argv[1], salt=os.urandom, loop=sys.argv[2])
+served.begun(tools_on(store), os.getpid(), time.time())
+print("serves", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_loop_whose_server_was_killed_is_not_called_served_though_others_have_it_open(loop: str) -> None:
+    command = [sys.executable, "-c", SERVES, needed(), loop]
+    with closing(fresh_postgres(chance(), loop)) as other:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "serves\n"
+            by = served(other.log, servers(needed(), loop))
+            assert by is not None and by["pid"] == server.pid
+        finally:
+            server.kill()
+            server.communicate()
+        until(lambda: not servers(needed(), loop))  # the database hears of it when the connection ends
+        assert is_written(needed(), loop)
+        assert served(other.log, servers(needed(), loop)) is None
+
+
+def test_who_serves_on_after_its_connections_were_cut_shows_it_again(loop: str) -> None:
+    with closing(fresh_postgres(chance(), loop)) as store:
+        assert store.serving()
+        assert servers(needed(), loop) == {os.getpid()}
+        cut(loop)
+        assert not servers(needed(), loop)
+        assert store.serving()
+        assert servers(needed(), loop) == {os.getpid()}
+    assert not servers(needed(), loop)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_loop_directory_may_name_a_database_and_its_commands_read_it(loop: str, tmp_path: Path) -> None:

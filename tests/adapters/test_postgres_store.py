@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg
@@ -11,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
-from tests.postgres import a_loop, by_hand, fresh_postgres, needed
+from tests.postgres import RUNS, a_loop, a_role, by_hand, fresh_postgres, needed
 from tests.stores import answer, arrive, chance, ids, know, release, settle, used_by_threads
 
 from flyball.adapters.sql import is_written, items, jobs, log, open_store, postgres
@@ -25,24 +24,8 @@ from flyball.ports import Commit, Draft, NewJob, Store
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def loop() -> Iterator[str]:
-    with a_loop() as name:
-        yield name
-
-
-@pytest.fixture
-def store(loop: str) -> Iterator[Store]:
-    with closing(fresh_postgres(chance(), loop)) as one:
-        yield one
-
-
 def said(item: str, name: str | None = None) -> Commit:
     return Commit([Draft(answer(item), "desk", name)], [NewJob("merge", item, 0)], notes={"last": item})
-
-
-def with_role(url: str, role: str, password: str = "") -> str:
-    return sa.make_url(url).set(username=role, password=password or None).render_as_string(False)
 
 
 # --- who may open it
@@ -204,76 +187,40 @@ def test_a_fact_can_be_neither_changed_nor_taken_away_by_anyone(
 
 def test_not_even_the_owner_of_the_tables_may_delete(loop: str) -> None:
     """Unless it is a superuser: what that one does, the chain shows."""
-    url, role = needed(), f"{loop}-owner"
-    with by_hand(url) as connection:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'x'").format(sql.Identifier(role)))
-        try:
-            connection.execute(
-                sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(
-                    sql.Identifier(loop), sql.Identifier(role)
-                )
-            )
-            with closing(open_store(with_role(url, role, "x"), salt=chance(), loop=loop)) as store:
-                store.log.append(said("a"), 10.0)
-            with by_hand(with_role(url, role, "x"), loop) as owner:
-                for statement in ("DELETE FROM event", "TRUNCATE event_body"):
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        owner.execute(statement)
-        finally:
-            connection.execute("SET client_min_messages = warning")
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(loop)))
-            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
-
-
-GRANTED = """
-GRANT USAGE ON SCHEMA {loop} TO {role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {loop} TO {role};
-REVOKE DELETE, TRUNCATE ON {loop}.event, {loop}.event_body FROM {role};
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA {loop} TO {role};
-"""
+    with a_role(loop, "CREATE SCHEMA {loop} AUTHORIZATION {role}") as url:
+        with closing(open_store(url, salt=chance(), loop=loop)) as store:
+            store.log.append(said("a"), 10.0)
+        with by_hand(url, loop) as owner:
+            for statement in ("DELETE FROM event", "TRUNCATE event_body"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    owner.execute(statement)
 
 
 def test_a_role_that_owns_nothing_can_run_a_loop_and_change_no_table(loop: str) -> None:
     """With the rights that docs/how-to/postgresql.md gives it."""
-    url, role = needed(), f"{loop}-runs"
     fresh_postgres(chance(), loop).close()
-    names = {"loop": sql.Identifier(loop), "role": sql.Identifier(role)}
-    with by_hand(url) as connection:
-        connection.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD 'x'").format(**names))
-        try:
-            connection.execute(sql.SQL(GRANTED).format(**names))
-            with closing(open_store(with_role(url, role, "x"), salt=chance(), loop=loop)) as store:
-                arrive(store, "a", "b")
-                release(store, "b-1", "a")
-                store.log.append(said("a", "e-1"), 30.0)
-                store.log.append(Commit(done=store.jobs.claim("merge", 31.0, 1, 60.0)), 32.0)
-                assert store.jobs.waiting("merge").ready == 0
-                assert store.leads()
-            with by_hand(with_role(url, role, "x"), loop) as runs:
-                for statement in (
-                    "DELETE FROM event",
-                    "DROP TABLE job",
-                    "ALTER TABLE event DISABLE TRIGGER ALL",
-                ):
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        runs.execute(statement.encode())
-        finally:
-            connection.execute(sql.SQL("DROP OWNED BY {role}").format(**names))
-            connection.execute(sql.SQL("DROP ROLE {role}").format(**names))
+    with a_role(loop, RUNS) as url:
+        with closing(open_store(url, salt=chance(), loop=loop)) as store:
+            arrive(store, "a", "b")
+            release(store, "b-1", "a")
+            store.log.append(said("a", "e-1"), 30.0)
+            store.log.append(Commit(done=store.jobs.claim("merge", 31.0, 1, 60.0)), 32.0)
+            assert store.jobs.waiting("merge").ready == 0
+            assert store.leads()
+        with by_hand(url, loop) as runs:
+            for statement in (
+                "DELETE FROM event",
+                "DROP TABLE job",
+                "ALTER TABLE event DISABLE TRIGGER ALL",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    runs.execute(statement.encode())
 
 
 def test_a_role_that_would_not_wait_for_the_disk_is_refused(loop: str) -> None:
-    url, role = needed(), f"{loop}-hasty"
-    with by_hand(url) as connection:
-        name = sql.Identifier(role)
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD 'x'").format(name))
-        try:
-            connection.execute(sql.SQL("ALTER ROLE {} SET synchronous_commit = off").format(name))
-            with pytest.raises(Unreachable, match="synchronous_commit is off"):
-                open_store(with_role(url, role, "x"), salt=chance(), loop=loop)
-        finally:
-            connection.execute(sql.SQL("DROP ROLE {}").format(name))
+    hasty = "ALTER ROLE {role} SUPERUSER; ALTER ROLE {role} SET synchronous_commit = off"
+    with a_role(loop, hasty) as url, pytest.raises(Unreachable, match="synchronous_commit is off"):
+        open_store(url, salt=chance(), loop=loop)
 
 
 # --- what it says when something is wrong

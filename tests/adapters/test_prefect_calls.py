@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.furniture import furnished
 
 from flyball.adapters.prefect import environment
 from flyball.adapters.prefect.calls import Unanswered, call_flow
@@ -30,7 +31,7 @@ LANES = ("ingest", "score", "annotate", "integrate", "train", "steer")
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("loop")
+    return furnished(tmp_path_factory.mktemp("loop"), prefect=True)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.commands import run
 from tests.loops import write_loop
 from tests.stores import arrivals, fresh_sqlite
 from tests.web.test_serve_command import flyball
-from tests.work.test_integrate_command import CONTRACT, run
+from tests.work.test_integrate_command import CONTRACT
 
 from flyball.api import capture_to
 from flyball.bootstrap import open_loop

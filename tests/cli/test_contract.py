@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import commands
 from tests.contracts_of import NAMED, TEXT, digest, said
 from tests.loops import write_loop
 from tests.stores import arrivals, chance
@@ -17,7 +18,6 @@ from tests.stores import arrivals, chance
 from flyball.adapters import contract_file
 from flyball.adapters.sql import open_store
 from flyball.bootstrap import settings_of
-from flyball.cli.main import main
 from flyball.core.facts import AnswerParked, ContractLoaded
 from flyball.core.ids import ItemId
 from flyball.core.labels.contract_codes import CODES, REFUSALS
@@ -73,11 +73,7 @@ def loop(tmp_path: Path) -> Path:
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as end:
-        main(["contract", *map(str, words)])
-    assert isinstance(end.value.code, int)
-    told = capsys.readouterr()
-    return end.value.code, told.out + told.err if "--json" not in words else told.out
+    return commands.run(capsys, "contract", *words)
 
 
 def asked(capsys: pytest.CaptureFixture[str], *words: object) -> Any:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 import random
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.commands import asked, run
 from tests.loops import write_loop
 from tests.stores import answer, arrivals, chance, release, settle
 from tests.tampering import apply, edits_bytes
@@ -20,7 +19,6 @@ from flyball.adapters.clock import RealClock
 from flyball.adapters.sql import open_store
 from flyball.bootstrap import notary_of, settings_of
 from flyball.cli.audit import safe
-from flyball.cli.main import main
 from flyball.core.facts import AnswerParked, LetterDropped
 from flyball.ports import Commit, Draft, NewJob
 from flyball.work.evidence import Keeper
@@ -46,20 +44,6 @@ def loop(tmp_path: Path) -> Path:
         keeper = Keeper(store.log, store.evidence, notary_of(settings), RealClock().now)
         assert keeper.sign(at_once=True)
     return directory
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    assert isinstance(end.value.code, int)
-    told = capsys.readouterr()
-    return end.value.code, told.out + told.err if "--json" not in words else told.out
-
-
-def asked(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    code, out = run(capsys, *words, "--json")
-    assert code == 0
-    return json.loads(out)
 
 
 def test_verify_of_a_log_that_holds_says_so_and_what_it_rests_on(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.furniture import furnished
 from tests.loops import DAY, RULES, write_loop
 
 from flyball.bootstrap import driver, open_loop
@@ -39,7 +40,7 @@ Run = Callable[..., tuple[int, str]]
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A loop that has run for two days."""
-    directory = write_loop(tmp_path_factory.mktemp("played") / "loop", RULES + SHADOW)
+    directory = furnished(write_loop(tmp_path_factory.mktemp("played") / "loop", RULES + SHADOW))
     app = open_loop(directory, {"loop.architecture": "adaptive"})
     try:
         list(driver(app).play(app.clock.now() + 2 * DAY))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.commands import asked, run
 from tests.core.test_mappings import STUDIO
 from tests.loops import write_loop
 from tests.stores import answer, chance
 from tests.web.served import REAL
 
 from flyball.adapters.sql import open_store
-from flyball.cli.main import main
 from flyball.core.facts import AlertRaised
 from flyball.ports import Commit, Draft
 
@@ -36,20 +35,6 @@ def loop(tmp_path: Path) -> Path:
     (directory / "exports").mkdir()
     (directory / "exports" / "a.csv").write_text(ROWS)
     return directory
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    assert isinstance(end.value.code, int)
-    told = capsys.readouterr()
-    return end.value.code, told.out if "--json" in words else told.out + told.err
-
-
-def asked(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    code, out = run(capsys, *words, "--json")
-    assert code == 0
-    return json.loads(out)
 
 
 def test_a_file_is_tried_on_a_map_and_nothing_is_written(

@@ -60,9 +60,9 @@ def test_parts_of_one_annotator_are_never_completed_by_another() -> None:
 
 def test_an_answer_that_lacks_parts_for_too_long_is_listed_and_completed_when_they_come() -> None:
     answers = [Recorded(each.seq, 100.0, each.fact) for each in recorded([part(1, of=3), part(3, of=3)])]
-    assert late(answers, 159.0) == ()
-    (listed,) = late(answers, 160.0)
+    assert late(answers, 159.0, 60.0) == ()
+    (listed,) = late(answers, 160.0, 60.0)
     assert (listed.envelope, listed.annotator, listed.have, listed.of) == ("e-1", "ann", (1, 3), 3)
     rest = recorded([part(1, of=3), part(3, of=3), part(2, of=3, label="cat")])
-    assert late(rest, 1e9) == ()
+    assert late(rest, 1e9, 60.0) == ()
     assert merge(rest, ANY).label == "cat"

@@ -21,6 +21,9 @@ from flyball.core.facts import (
     ItemsArrived,
     LabelSettled,
     LabelsKnown,
+    LabelWithdrawn,
+    LetterDropped,
+    LetterRequeued,
     ModelPromoted,
     ModelTrained,
     PoolScored,
@@ -255,6 +258,63 @@ def test_the_backlog_is_what_was_captured_and_neither_settled_nor_parked() -> No
     mended = read([*facts, *at(60.0, label("z", 0, answers=[4]))], 60.0)
     assert (mended["dlq.depth"], mended["integrate.count"]) == (0, 4)
     assert read(facts, 50.0 + HOUR)["integrate.latency_p95"] is None
+
+
+def requeued(answer: int) -> LetterRequeued:
+    return LetterRequeued(Position(answer), "", "", 1, "me", "mended")
+
+
+def test_what_is_tried_once_more_waits_again_and_is_integrated_once() -> None:
+    parked = at(
+        0.0, answer("a", 0), answer("a", 1), AnswerParked(Position(1), ""), AnswerParked(Position(2), "")
+    )
+    again = [*parked, *at(500.0, requeued(1))]
+    signals = read(again, 500.0)
+    assert (signals["backlog.depth"], signals["dlq.depth"], signals["integrate.count"]) == (1, 1, 2)
+    done = read([*again, *at(540.0, label("a", 0, answers=[1]))], 540.0)
+    assert (done["backlog.depth"], done["dlq.depth"], done["integrate.count"]) == (0, 1, 2)
+    # Not the time for which it lay there until a person came.
+    assert done["integrate.latency_p95"] == 40.0
+
+
+def test_what_was_taken_back_or_dropped_waits_for_nothing() -> None:
+    given_up = LetterDropped(Position(1), "", "", 3, "me", "of no use")
+    never = at(0.0, answer("a", 0), answer("a", 1), answer("a", 1, "", withdrawn=True), given_up)
+    signals = read(never, 9.0)
+    assert (signals["backlog.depth"], signals["capture.count"], signals["integrate.count"]) == (0, 3, 3)
+    others = at(0.0, answer("a", 0), answer("a", 0, "", who="bob", withdrawn=True))
+    assert read(others, 9.0)["backlog.depth"] == 1, "ana's answer waits still"
+
+
+def test_what_was_superseded_is_no_dead_letter_any_more() -> None:
+    facts = at(0.0, answer("a", 0), answer("a", 0), AnswerParked(Position(1), ""))
+    settled_by = LabelSettled(
+        ItemId("a-0"), "yes", (Position(2),), "majority", None, 1.0, superseded=(Position(1),)
+    )
+    assert read([*facts, *at(1.0, settled_by)], 2.0)["dlq.depth"] == 0
+
+
+def test_a_label_that_is_taken_back_is_none_of_the_labels_and_its_item_is_in_the_queue_again() -> None:
+    facts = at(0.0, released("a", 2, needed=2), answer("a", 0), label("a", 0, answers=[2]), label("a", 1))
+    assert read(facts, 1.0)["labels.total"] == 2
+    ended = LabelWithdrawn(ItemId("a-0"), "yes", Position(3), (Position(2),), "withdrawn", BatchId("a"))
+    signals = read([*facts, *at(1.0, ended)], 1.0)
+    assert (signals["labels.total"], signals["queue.depth"]) == (1, 1)
+    shares = five_batches("aaaaabbbbb")
+    taken = LabelWithdrawn(ItemId("4-9"), "b", Position(1), (), "withdrawn", BatchId("4"))
+    assert read(shares, 1.0)["labels.shift"] == 0.4
+    less = read([*shares[:-1], *at(0.0, taken), shares[-1]], 1.0)["labels.shift"]
+    assert less is not None and less < 0.4
+
+
+def test_gauges_that_begin_anew_after_a_restart_say_what_those_before_it_said() -> None:
+    facts = history(seed=3, length=60)
+    whole, moment = Gauges(), facts[-1][0] + 60.0
+    for seq, (time, fact) in enumerate(facts, start=1):
+        whole.observe(Recorded(Position(seq), time, fact))
+        whole.read(KnobState(), time)
+    assert whole.read(KnobState(), moment).values == read(facts, moment)
+    assert whole.read(KnobState(), moment).values["integrate.latency_p95"] is not None
 
 
 def test_scores_are_as_old_as_the_cycles_between_the_trainings_of_two_models() -> None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from flyball.core.facts import ActionAsked, ActionRefused, Fact, ModelPromoted, ModelTrained, Recorded
-from flyball.core.ids import Digest, ModelVersion, Position, RunId
+from dataclasses import replace
+
+from tests.stores import released, settled
+
+from flyball.core.facts import (
+    ActionAsked,
+    ActionRefused,
+    Fact,
+    LabelWithdrawn,
+    ModelPromoted,
+    ModelTrained,
+    Recorded,
+)
+from flyball.core.ids import BatchId, Digest, ItemId, ModelVersion, Position, RunId
 from flyball.core.loop import LoopState, fold
+from flyball.core.loop_parts import JUDGED_KEPT
 
 NONE = Digest("0" * 64)
 
@@ -40,3 +53,45 @@ def test_a_promotion_that_was_asked_for_is_not_kept_for_a_later_challenger() -> 
 def test_what_was_refused_is_not_asked_for_any_more() -> None:
     state = given(ActionAsked("rollback", "a-rule", "because"), ActionRefused("rollback", "nowhere to go"))
     assert state.asked_for("rollback") is None
+
+
+SCORED = replace(
+    released("b-1", ["i-0", "i-1"], ["i-1"]),
+    model=ModelVersion(1),
+    scores={"i-0": (0.9, 0.1), "i-1": (0.2, 0.8)},
+)
+
+
+def back(item: str, batch: str | None = "b-1") -> LabelWithdrawn:
+    named = None if batch is None else BatchId(batch)
+    return LabelWithdrawn(ItemId(item), "no", Position(2), (), "withdrawn", named)
+
+
+def judged(state: LoopState) -> list[tuple[dict[str, str], ...]]:
+    both = (state.judged.all, state.judged.reserve)
+    return [tuple({str(each.item): each.label} for each in those.values()) for those in both]
+
+
+def test_a_model_is_measured_on_the_label_that_an_item_has_now() -> None:
+    first: list[Fact] = [SCORED, settled("i-0", "no", "b-1"), settled("i-1", "no", "b-1")]
+    assert judged(given(*first)) == [({"i-0": "no"}, {"i-1": "no"}), ({"i-1": "no"},)]
+    late = given(*first, settled("i-1", "yes"))
+    assert judged(late) == [({"i-0": "no"}, {"i-1": "yes"}), ({"i-1": "yes"},)]
+    ended = given(*first, back("i-1"))
+    assert judged(ended) == [({"i-0": "no"},), ()]
+    assert judged(given(*first, back("i-1"), settled("i-1", "yes", "b-1")))[1] == ({"i-1": "yes"},)
+
+
+def test_a_label_that_is_taken_back_is_counted_no_more_and_its_item_waits_again() -> None:
+    state = given(SCORED, settled("i-0", "no", "b-1"), settled("i-1", "yes", "b-1"), back("i-0"))
+    assert (dict(state.classes), state.answered_labels, state.labels_at) == ({"yes": 1}, 1, 4)
+    assert (state.open[BatchId("b-1")].unsettled, state.in_flight()) == ({"i-0"}, 1)
+    assert given(SCORED, settled("i-0", "no", "b-1"), back("i-0", None)).in_flight() == 1
+
+
+def test_only_the_newest_labels_are_kept_to_measure_on() -> None:
+    items = [f"i-{number}" for number in range(JUDGED_KEPT + 5)]
+    scores = dict.fromkeys(items, (0.5, 0.5))
+    many = replace(released("b-1", items), model=ModelVersion(1), scores=scores)
+    state = given(many, *(settled(item, "no", "b-1") for item in items))
+    assert list(state.judged.all) == items[5:]

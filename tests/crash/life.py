@@ -23,7 +23,7 @@ from flyball.adapters.checkpoint_files import CheckpointFiles
 from flyball.adapters.clock import VirtualClock
 from flyball.adapters.segments import FileSegments
 from flyball.adapters.shelf_memory import MemoryShelf
-from flyball.adapters.sql import open_store
+from flyball.adapters.sql import bulk, open_store
 from flyball.adapters.stream import OpenedStream, open_stream
 from flyball.bootstrap import App, assemble
 from flyball.core.due import Go
@@ -168,7 +168,7 @@ class Life:
         sa.event.listen(sa.Engine, "begin", lambda connection: connection.info.update(did=set()))
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
         sa.event.listen(sa.Engine, "commit", self._commit)
-        really_write, really_replace = os.write, os.replace
+        really_write, really_replace, really_insert = os.write, os.replace, bulk.insert
 
         def write(file: int, data: bytes) -> int:
             if b"peaks " in data and self.death.point == CHECKPOINT:
@@ -181,23 +181,28 @@ class Life:
             really_replace(source, target, **more)
             self.death.at(SNAPSHOT)
 
-        os.write, os.replace = write, rename  # type: ignore[assignment]
+        def insert(connection: sa.Connection, table: sa.Table, *rows: Any) -> None:
+            self._inserting(connection, table.name)
+            really_insert(connection, table, *rows)
+
+        os.write, os.replace, bulk.insert = write, rename, insert  # type: ignore[assignment]
 
     def _statement(
         self, connection: sa.Connection, cursor: Any, statement: str, values: Any, context: Any, many: bool
     ) -> None:
+        if statement.startswith("INSERT INTO dead "):
+            self.death.at(DEAD)
+        elif statement.split(None, 3)[:2] == ["UPDATE", "job"] and "done" in str(values):
+            connection.info.setdefault("did", set()).add("done")
+
+    def _inserting(self, connection: sa.Connection, table: str) -> None:
         did: set[str] = connection.info.setdefault("did", set())
-        table = statement.split(None, 3)
-        if statement.startswith("INSERT INTO event "):
+        if table == "event":
             self.death.at(MERGE if "done" in did else IN_TRANSACTION)
             did.add("event")
-        elif statement.startswith("INSERT INTO job "):
+        elif table == "job":
             self.death.at(BETWEEN)
             did.add("job")
-        elif statement.startswith("INSERT INTO dead "):
-            self.death.at(DEAD)
-        elif table[:2] == ["UPDATE", "job"] and "done" in str(values):
-            did.add("done")
 
     def _commit(self, connection: sa.Connection) -> None:
         did: set[str] = connection.info.get("did", set())

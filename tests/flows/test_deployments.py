@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from tests.furniture import furnished
 
 from flyball.adapters.prefect import environment
 from flyball.adapters.prefect.server import LocalServer
@@ -27,13 +28,13 @@ OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `flyball init` writes."""
+    """What `flyball init` writes, with the databases of MLflow and Prefect."""
     directory = tmp_path_factory.mktemp("operator") / "loop"
     for name, content in project_files("simple").items():
         file = directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    return directory
+    return furnished(directory, prefect=True)
 
 
 @pytest.fixture(scope="module")

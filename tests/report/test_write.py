@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.furniture import furnished
 from tests.loops import write_loop
 
 from flyball.adapters.segments import parquet, table_of
@@ -52,7 +53,7 @@ def test_one_that_cannot_be_played_is_told_and_spoils_no_other(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_loop_on_disk_gets_its_report_and_a_second_one_from_what_was_kept(tmp_path: Path) -> None:
-    loop = write_loop(tmp_path / "loop")
+    loop = furnished(write_loop(tmp_path / "loop"))
     app = open_loop(loop, {"loop.architecture": "adaptive", "clock.until": "2d"})
     try:
         app.started()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.furniture import furnished
 from tests.loops import RULES, SETTINGS, write_loop
 
 from flyball.bootstrap import driver, open_loop
@@ -19,9 +20,8 @@ DAY = 86400.0
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A loop on its stores that ran for four days, and an edited rule file beside its own."""
-    directory = write_loop(
-        tmp_path_factory.mktemp("loop") / "loop", settings=SETTINGS.replace('"parallel"', '"adaptive"')
-    )
+    place = tmp_path_factory.mktemp("loop") / "loop"
+    directory = furnished(write_loop(place, settings=SETTINGS.replace('"parallel"', '"adaptive"')))
     opened = open_loop(directory)
     try:
         list(driver(opened).play(opened.clock.now() + 4 * DAY))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.furniture import furnished
 from tests.loops import SETTINGS
 
 from flyball.adapters.prefect.environment import database_of
@@ -85,7 +86,7 @@ def test_lanes_overlap_in_prefects_own_record_and_no_server_is_left_behind(tmp_p
 
 
 def test_without_prefect_the_same_lanes_run_and_every_item_has_one_label(tmp_path: Path) -> None:
-    loop = made(tmp_path / "loop")
+    loop = furnished(made(tmp_path / "loop"))
     done = flyball("run", "--loop", str(loop), "--no-report", "--no-prefect", "--json")
     assert done.returncode == 0, done.stderr
     with reading(loop) as read:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.furniture import furnished, mlflow_database
 from tests.loops import DAY
 from tests.promises import account_in, account_of, broken, unfinished
 from tests.shops import BUDGET, alerts, kept, opened, write_shop
@@ -79,6 +80,7 @@ def test_while_mlflow_is_away_people_go_on_and_when_it_is_back_models_are_traine
     assert at_first["batch-settled"] > 0
     assert at_first["label-settled"] > 20
 
+    mlflow_database(tmp_path / "server.db")
     with mlflow_server(tmp_path, port):
         play(5 * HOUR)
     back = kept(app)
@@ -156,7 +158,8 @@ def test_a_loop_runs_without_prefect_whatever_answers_in_its_place(
     there: Callable[[], AbstractContextManager[int]], tmp_path: Path
 ) -> None:
     with there() as port:
-        loop = write_shop(tmp_path, clock="sped", prefect=f"http://127.0.0.1:{port}/api", until="8h")
+        prefect = f"http://127.0.0.1:{port}/api"
+        loop = furnished(write_shop(tmp_path, clock="sped", prefect=prefect, until="8h"))
         done = flyball("run", "--loop", loop, "--no-report")
         told = flyball("status", "--loop", loop)
     assert done.returncode == 0, done.stderr

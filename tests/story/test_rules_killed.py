@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pytest
 from tests.faults import write_loop
+from tests.furniture import furnished
 from tests.loops import RULES
 from tests.promises import Account, account_in
 
@@ -50,7 +51,7 @@ def looks(count: int) -> Callable[[Account], bool]:
 
 @pytest.mark.slow
 def test_killed_and_started_again_between_changes_of_its_rules(tmp_path: Path) -> None:
-    directory = write_loop(tmp_path / "loop", transactions=3000, days=12.0, speed=4000.0)
+    directory = furnished(write_loop(tmp_path / "loop", transactions=3000, days=12.0, speed=4000.0))
     process = start(directory)
     try:
         until(process, directory, looks(3))

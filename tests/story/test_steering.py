@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.furniture import furnished
 from tests.loops import RULES, facts, little, play, write_loop
 
 from flyball.adapters.rule_file import read
@@ -168,7 +169,7 @@ def test_an_answer_that_cannot_be_merged_is_parked_with_its_reason(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_loop_on_its_stores_goes_on_after_each_restart_as_if_nothing_had_been(tmp_path: Path) -> None:
-    directory = write_loop(tmp_path / "loop")
+    directory = furnished(write_loop(tmp_path / "loop"))
     for _ in range(4):
         app = open_loop(directory)
         try:

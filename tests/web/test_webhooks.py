@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,9 +16,11 @@ import httpx
 import pytest
 from tests.core.test_mappings import BOXES, LOOP, STUDIO, changed
 from tests.forged_signatures import BODY, SECRET, STANDARD, forged, plain, standard
-from tests.web.served import a_loop, asked, captured
+from tests.loops import write_loop
+from tests.web.served import REAL, a_loop, asked, captured
 
 from flyball.adapters.clock import RealClock
+from flyball.adapters.toml_file import load
 from flyball.bootstrap.sources import make_sources
 from flyball.core.facts import DeliveryUnread, Recorded
 from flyball.errors import BadUsage, Unreachable
@@ -24,7 +28,7 @@ from flyball.ports import Commit, Log, Receipt
 from flyball.settings import SourceSettings
 from flyball.settings.outside import ApiSettings
 from flyball.web.api import Api
-from flyball.web.webhooks import callers_of
+from flyball.web.callers import callers_of
 from flyball.work.withdrawals import Withdrawals
 
 SOURCES = {
@@ -281,6 +285,72 @@ def test_a_source_that_cannot_be_used_is_told_before_anything_is_served_without_
     assert "canary" not in str(error.value)
 
 
+NEW, OLD = "the-secret-that-is-new", "the-secret-before-it"
+WRITTEN = '[sources.tool]\nkind = "labelbox"\nsecrets = [{}]\n'
+
+
+def test_a_secret_is_exchanged_while_calls_come_and_none_of_them_is_refused(tmp_path: Path) -> None:
+    loop = write_loop(tmp_path / "loop", settings=REAL + WRITTEN.format(f'"{OLD}"'))
+    file = loop / "loop.toml"
+    body = json.dumps(BOXES).encode()
+    said: list[tuple[str, int]] = []
+
+    def write(*secrets: str, more: str = "") -> None:
+        listed = ", ".join(f'"{each}"' for each in secrets)
+        fresh = file.with_suffix(".new")
+        fresh.write_text(REAL + WRITTEN.format(listed) + more)
+        fresh.replace(file)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        async def call(step: str, secret: str) -> None:
+            signature = "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
+            sent = await client.post(
+                "/v1/sources/tool", content=body, headers={"x-hub-signature-256": signature}
+            )
+            said.append((f"{step}, {'new' if secret == NEW else 'old'}", sent.status_code))
+
+        async def both(step: str) -> None:
+            await call(step, OLD)
+            await call(step, NEW)
+
+        await both("before")
+        write(NEW, OLD)
+        await both("both stand")
+        for more in ('[sources.broken]\nkind = "what"\n', f'[sources.broken]\nsecrets = "{NEW}\n'):
+            write(NEW, more=more)
+            await both("a broken file")
+            raised.append(str(api.tools.state.alerts["secrets"].fact))
+        write(NEW, more="[sources.tool2]\nkind = 'signed'\nsecrets = ['$FLYBALL_NOT_SET']\n")
+        await both("one that another source spoils, which is not there yet")
+        write(NEW)
+        await both("after")
+        file.unlink()
+        await call("no file", NEW)
+
+    raised: list[str] = []
+    with served(tmp_path / "other") as api:
+        api.tools.settings = load(file)
+        asked(api, ask)
+        assert "secrets" not in api.tools.state.alerts
+    assert said == [
+        ("before, old", 202),
+        ("before, new", 401),
+        ("both stand, old", 200),
+        ("both stand, new", 200),
+        ("a broken file, old", 200),
+        ("a broken file, new", 200),
+        ("a broken file, old", 200),
+        ("a broken file, new", 200),
+        ("one that another source spoils, which is not there yet, old", 401),
+        ("one that another source spoils, which is not there yet, new", 200),
+        ("after, old", 401),
+        ("after, new", 200),
+        ("no file, new", 200),
+    ]
+    assert all("the secrets of sources stay as they were: line " in each for each in raised)
+    assert not any(NEW in each for each in raised)
+
+
 def test_no_secret_is_in_anything_that_is_said_or_kept(api: Api) -> None:
     said = [own(api, EVENT).text, own(api, b"x").text, called(api, "own", BODY, standard()).text]
     said += ["\n".join(api.metrics.lines()), repr(api.metrics), studio(api, STUDIO).text]
@@ -288,6 +358,48 @@ def test_no_secret_is_in_anything_that_is_said_or_kept(api: Api) -> None:
     for secret in (SECRET, STANDARD, STANDARD[6:]):
         assert not any(secret in each for each in said)
         assert not any(secret.encode() in each for each in kept)
+
+
+TOKEN = "aB3" * 13 + "x"
+
+
+def test_a_project_token_that_label_studio_tells_with_each_call_is_nowhere_in_the_log(api: Api) -> None:
+    told = {**STUDIO, "project": {**STUDIO["project"], "token": TOKEN, "color": "red"}}
+    gone = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 17}], "project": told["project"]}
+    broken = changed(told, "annotation.result", None)
+    bodies = [json.dumps(each).encode() for each in (told, gone, broken)]
+    bodies.append(bodies[0][:-20])  # the rest got lost, so that this is no JSON
+    bearer = [("authorization", f"Bearer {SECRET}")]
+    assert {called(api, "studio", body, bearer).status_code for body in bodies} == {202}
+    links = [link for link in api.tools.store.evidence.links() if link.source == "source:studio"]
+    assert len(links) == len(bodies)
+    for link, body in zip(links, bodies, strict=True):
+        assert link.raw is not None and TOKEN.encode() not in link.raw + (link.body or b"")
+        # All else is there, and who has the whole of it can show that it came.
+        words = b"not kept; with it, the SHA-256 is " + hashlib.sha256(body).hexdigest().encode()
+        assert link.raw.replace(words, TOKEN.encode()) == body
+    before = api.tools.store.log.head()
+    assert {called(api, "studio", body, bearer).status_code for body in bodies} <= {200, 202}
+    assert api.tools.store.log.head() == before
+    other = bodies[0].replace(b"red", b"green")  # another token with the same name is somebody's own data
+    assert own(api, {**EVENT, "fields": {"token": TOKEN}}).status_code == 202
+    assert called(api, "studio", other, bearer).json()["new"]
+    (mine,) = [link for link in api.tools.store.evidence.links() if link.source == "source:own"]
+    assert TOKEN.encode() in (mine.raw or b"")
+
+
+def test_what_could_not_be_read_is_the_same_answer_when_it_is_read_again_and_when_it_is_sent_again(
+    api: Api,
+) -> None:
+    told = {**STUDIO, "project": {**STUDIO["project"], "token": TOKEN}}
+    told["task"] = {"id": 4, "data": {"key": "tx-9"}}
+    assert studio(api, told).json()["unread"]
+    better = replace(SOURCES["studio"], map={"item": "data.key"})
+    api.tools.settings = replace(api.tools.settings, sources={"studio": better})
+    sources = make_sources(api.tools.settings, api.tools)
+    assert sources is not None and sources.pull("studio", again=True).new == 1
+    assert studio(api, told).status_code == 200
+    assert len(captured(api)) == 1
 
 
 class Heard:
@@ -310,7 +422,7 @@ class Heard:
 def test_who_cannot_be_believed_whatever_the_body_is_refused_and_nothing_of_it_is_held(
     api: Api, name: str, headers: list[tuple[str, str]]
 ) -> None:
-    api.held.most = api.strange.most = 0  # one byte of it would be one too many
+    api.held.most, api.strange.most = 0, 1  # two bytes of it would be one too many
     # It is longer than a body may be, which nobody would hear of without reading it.
     sent = asked(
         api,
@@ -319,6 +431,46 @@ def test_who_cannot_be_believed_whatever_the_body_is_refused_and_nothing_of_it_i
         ),
     )
     assert (sent.status_code, sent.json()["code"]) == (401, "bad_signature")
+
+
+PACKED = [("content-encoding", "gzip")]
+UNHEARD: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
+    "larger than any body may be": (b" " * ((10 << 20) + 1), []),
+    "announced as larger": (b"{}", [("content-length", "99999999")]),
+    "larger than one event may be": (b"{" + b" " * (2 << 20), []),
+    "larger when it is unpacked": (gzip.compress(b" " * (11 << 20)), PACKED),
+    "no gzip": (b"no gzip", PACKED),
+    "cut short": (gzip.compress(b"{}")[:-3], PACKED),
+    "packed in another way": (b"{}", [("content-encoding", "br")]),
+    "just not signed by it": (b"{}", []),
+}
+
+
+@pytest.mark.parametrize(("body", "more"), UNHEARD.values(), ids=UNHEARD)
+def test_whatever_is_wrong_with_a_body_a_stranger_cannot_tell_by_it_which_sources_there_are(
+    api: Api, body: bytes, more: list[tuple[str, str]]
+) -> None:
+    now = str(int(RealClock().now()))
+    signed = standard(timestamp=now, body=b"another body")
+    hub = [("x-hub-signature-256", "sha256=" + plain(body=b"another body"))]
+    for name, headers in {"own": signed, "box": hub}.items():
+        known, unknown = (called(api, each, body, [*headers, *more]) for each in (name, "nobody"))
+        assert (known.status_code, known.content, known.headers.raw) == (401, *_told(unknown))
+    proved = called(api, "studio", body, [("authorization", f"Bearer {SECRET}"), *more])
+    assert proved.status_code in (202, 400, 413, 415)  # one who is known is told what is wrong
+
+
+def test_while_strangers_take_all_room_known_and_unknown_sources_are_told_the_same(api: Api) -> None:
+    api.strange.bytes = api.strange.most
+    known, unknown = own(api, EVENT), own(api, EVENT, name="nobody")
+    assert (known.status_code, known.content, known.headers.raw) == (503, *_told(unknown))
+    api.strange.bytes -= 1  # room for no body that is longer than a byte
+    known, unknown = own(api, EVENT), own(api, EVENT, name="nobody")
+    assert (known.status_code, known.content, known.headers.raw) == (401, *_told(unknown))
+
+
+def _told(sent: httpx.Response) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    return sent.content, sent.headers.raw
 
 
 def test_bodies_whose_senders_are_not_proved_take_no_room_from_those_who_are(api: Api) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.loops import RULES, SETTINGS, facts, little, play, write_loop
 
+from flyball.adapters.shelf_memory import MemoryShelf
 from flyball.bootstrap import App, driver, open_loop
 from flyball.core.facts import BatchReleased, CanaryEnded, DecisionMade, KnobTurned
 from flyball.core.ids import digest_of
@@ -35,6 +36,13 @@ def begin(app: App, text: str, **options: Any) -> None:
     canary.begin(app.tools, rules, {**asked, **options}, "ana", app.clock.now())
 
 
+def play_to_its_end(app: App) -> None:
+    """Play until the canary is over."""
+    for _ in driver(app).play(app.until):
+        if app.steering.canary.began is None:
+            return
+
+
 def released(app: App) -> list[BatchReleased]:
     return [each.fact for each in facts(app, "batch-released") if isinstance(each.fact, BatchReleased)]
 
@@ -47,7 +55,8 @@ def test_a_canary_that_makes_batches_slower_goes_back_by_itself_and_says_why(tmp
     app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
     play(app, DAY)
     begin(app, BIGGER)
-    play(app)
+    play_to_its_end(app)
+    play(app, DAY / 2)
     (end,) = ended(app)
     assert end.verdict == "rolled-back"
     assert end.figures["canary"] > end.figures["others"]
@@ -66,7 +75,7 @@ def test_only_its_own_batches_have_what_it_turns_and_all_else_waits(
     play(app, DAY)
     begin(app, BIGGER, batches=50)
     first = app.tools.state.released + 1
-    play(app)
+    play(app, 1.5 * DAY)
     digests = {digest_of(text.encode()): text for text in (RULES, BIGGER)}
     sizes = {
         text: {int(fact.knobs["batch.size"]) for fact in released(app)[first:] if digests[fact.rules] == text}
@@ -84,7 +93,7 @@ def test_a_canary_that_is_no_worse_is_put_in_force(tmp_path: Path) -> None:
     app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
     play(app, DAY)
     begin(app, WORDS)
-    play(app)
+    play_to_its_end(app)
     (end,) = ended(app)
     assert end.verdict == "promoted"
     assert "not clearly worse" in end.because
@@ -99,7 +108,7 @@ def test_a_canary_is_stopped_by_a_person_and_governs_nothing_from_then_on(tmp_pa
     play(app, DAY)
     canary.stop(app.tools, "ana", "it is Friday", app.clock.now())
     last = app.tools.state.released
-    play(app)
+    play(app, DAY)
     assert {fact.rules for fact in released(app)[last:]} == {digest_of(RULES.encode())}
     with pytest.raises(BadUsage, match="no canary"):
         canary.stop(app.tools, "ana", "again", app.clock.now())
@@ -117,13 +126,20 @@ def test_everything_that_is_wrong_with_a_canary_is_told_at_once(tmp_path: Path) 
 def test_a_canary_goes_on_after_a_restart_as_if_nothing_had_been(tmp_path: Path) -> None:
     settings = SETTINGS.replace('"parallel"', '"adaptive"').replace("share = 0.1", "share = 0.5")
     directory = write_loop(tmp_path / "loop", settings=settings)
-    app = open_loop(directory)
-    list(driver(app).play(app.clock.now() + DAY))
+    shelf = MemoryShelf()
+
+    def started() -> App:
+        app = open_loop(directory)
+        app.tools.shelf = shelf
+        return app
+
+    app = started()
+    play(app, DAY)
     begin(app, BIGGER, batches=50)
     for _ in range(2):
-        list(driver(app).play(app.clock.now() + 0.8 * DAY))
+        play(app, 0.8 * DAY)
         app.close()
-        app = open_loop(directory)
+        app = started()
     fired = [each.fact for each in facts(app, "decision-made") if isinstance(each.fact, DecisionMade)]
     own = [fact for fact in released(app) if fact.rules == digest_of(BIGGER.encode())]
     app.close()
@@ -137,7 +153,7 @@ def test_a_canary_that_nothing_speaks_for_is_not_put_in_force(tmp_path: Path, si
     app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
     play(app, DAY)
     begin(app, WORDS, signal=signal)
-    play(app)
+    play_to_its_end(app)
     (end,) = ended(app)
     assert end.verdict == "undecided"
     assert "too few" in end.because
@@ -167,7 +183,7 @@ def test_a_marked_file_is_put_in_force_as_it_is(tmp_path: Path) -> None:
     play(app, DAY)
     marked = "\ufeff" + WORDS
     begin(app, marked)
-    play(app)
+    play_to_its_end(app)
     (end,) = ended(app)
     assert (end.verdict, end.digest) == ("promoted", digest_of(marked.encode()))
     assert app.tools.state.rules == end.digest
@@ -177,7 +193,7 @@ def test_a_batch_names_the_decision_of_the_file_that_governs_it(tmp_path: Path) 
     app = little(tmp_path, loop__architecture="adaptive", budget__share=0.5)
     play(app, DAY)
     begin(app, BIGGER, batches=50)
-    play(app)
+    play(app, 1.5 * DAY)
     made = {
         each.seq: each.fact for each in facts(app, "decision-made") if isinstance(each.fact, DecisionMade)
     }
@@ -192,7 +208,7 @@ def test_a_canary_stops_when_the_file_it_is_compared_with_is_not_in_force_any_mo
     begin(app, BIGGER, batches=50)
     play(app, DAY)
     (tmp_path / "rules.yaml").write_text(WORDS)
-    play(app)
+    play_to_its_end(app)
     (end,) = ended(app)
     assert end.verdict == "stopped"
     assert "not in force any more" in end.because

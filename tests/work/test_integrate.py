@@ -13,10 +13,12 @@ from tests.loops import DAY, RULES, facts, little, play, write_loop
 from tests.stores import arrivals, released, settled
 
 from flyball.bootstrap import App, open_loop, performed
+from flyball.core.drift.detector import Cusum
 from flyball.core.due import Go, Wait
 from flyball.core.facts import (
     ActionAsked,
     ActionRefused,
+    AlertCleared,
     AlertRaised,
     AnswerGiven,
     AnswerParked,
@@ -26,6 +28,7 @@ from flyball.core.facts import (
     Fact,
     LabelSettled,
     Looked,
+    QualityMeasured,
     Recorded,
 )
 from flyball.core.ids import AnnotatorId, BatchId, ItemId, Position
@@ -36,9 +39,10 @@ from flyball.work import integrate, integrate_blocks
 from flyball.work.asked import carry_out
 from flyball.work.capture import capture
 from flyball.work.integrate import Merged
-from flyball.work.integrate_proof import held, of_pass, prove
+from flyball.work.integrate_proof import held, judgements, of_pass, prove
 from flyball.work.integrate_write import close
 from flyball.work.lanes import Begun, Done
+from flyball.work.measure import Watch, measure, quality
 
 PAUSE = """
 version: 1
@@ -476,7 +480,7 @@ def test_a_batch_is_not_ended_over_an_answer_that_came_while_it_was_read(app: Ap
         store, items=Talking(store.items, lambda: say(app, name, "0", "ann-2", batch=batch))
     )
     late = now + 3601.0
-    assert close(tools, tools.state.open[batch], integrate.rules_of(tools), late) is None
+    assert close(tools, tools.state.open[batch], late) is None
     assert label(app, name) is None
     app.clock.set(late)  # type: ignore[union-attr]
     one_pass(app)
@@ -508,6 +512,33 @@ def test_no_model_learns_from_an_item_whose_label_is_held(tmp_path: Path) -> Non
     name = first[0]
     tools.tell(now, AlertRaised(f"held-{name}", "page", "look at the disk"))
     assert set(first) - set(trained_on(app)) == {name}
+
+
+def test_a_label_that_is_held_is_measured_on_only_once_it_is_released(tmp_path: Path) -> None:
+    app = little(tmp_path)
+    play(app, 2 * DAY)
+    tools, now = app.tools, app.clock.now()
+    name = next(iter(tools.state.judged.reserve))
+    count = quality(tools, judgements(tools.state)[1]).labels
+    tools.tell(now, AlertRaised(f"held-{name}", "page", "look at the disk"))
+    everything, reserve = judgements(tools.state)
+    assert name not in {one.item for one in (*everything, *reserve)}
+    assert quality(tools, reserve).labels == count - 1
+    measure(tools, Watch(Cusum()), app.stream.features, now)
+    (*_, measured) = [each.fact for each in facts(app, QualityMeasured.kind)]
+    assert isinstance(measured, QualityMeasured) and measured.labels == count - 1
+    tools.tell(now, AlertCleared(f"held-{name}"))
+    assert quality(tools, judgements(tools.state)[1]).labels == count
+
+
+def test_a_label_that_is_held_and_then_taken_back_is_held_no_more(app: App) -> None:
+    name = item(0)
+    say(app, name)
+    one_pass(app)
+    app.tools.tell(app.clock.now(), AlertRaised(f"held-{name}", "page", "look at the disk"))
+    say(app, name, "", withdrawn=True)
+    one_pass(app)
+    assert (label(app, name), held(app.tools.state)) == (None, [])
 
 
 def trained_on(app: App) -> list[str]:

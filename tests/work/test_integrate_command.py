@@ -17,14 +17,14 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.commands import run
 from tests.loops import SETTINGS, little, write_loop
 from tests.postgres import a_loop, by_hand, needed
-from tests.stores import answer, arrivals
+from tests.stores import answer, arrivals, released
 from tests.work.test_integrate import item, one_pass, proved, say, with_items
 
 from flyball.adapters.contract_file import read
 from flyball.bootstrap import App, open_loop
-from flyball.cli.main import main
 from flyball.core.facts import LabelSettled, Looked
 from flyball.core.labels.contract import POLICIES, Contract, Policy
 from flyball.ports import Commit, Draft
@@ -46,14 +46,6 @@ MORE: dict[Policy, str] = {
     "weighted": "\n  weights: {ann-1: 3}",
     "senior": "\n  seniority: [ann-1, ann-2]",
 }
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    assert isinstance(end.value.code, int)
-    told = capsys.readouterr()
-    return end.value.code, told.out if "--json" in words else told.out + told.err
 
 
 def filled(directory: Path) -> Path:
@@ -237,3 +229,57 @@ def test_todays_code_gives_the_labels_that_stand_under_every_policy(policy: Poli
     assert not reconcile(
         store, segments, app.tools.classes, 0.0, lambda *file: replace(_read(*file), policy=other)
     ).fine
+
+
+AWAY = SETTINGS.replace('"flyball.streams.card_fraud"', '"nowhere.csv"').replace(
+    SETTINGS[SETTINGS.index("[stream.options]") : SETTINGS.index("[start]")], ""
+)
+
+
+@pytest.mark.parametrize(
+    ("contract", "never_wins", "known"),
+    [(True, "0", True), (False, "0", True), (False, "1", False)],
+    ids=["a contract", "every label was voted for", "a label that nobody gave"],
+)
+def test_reconciling_needs_no_stream(
+    contract: bool, never_wins: str, known: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_loop(tmp_path)
+    if contract:
+        (tmp_path / "contract.yaml").write_text(CONTRACT.replace("POLICY", "majority"))
+    with closing(open_loop(tmp_path)) as app:
+        now = app.clock.now()
+        batch = replace(released("b-1", ["i-0"]), answers_needed=3, due=now + 3600.0)
+        app.tools.write(arrivals(["i-0", "i-1"]), now)
+        app.tools.write(Commit([Draft(batch)]), now)
+        words = [("ann-1", "1"), ("ann-2", never_wins), ("ann-3", "1"), ("ann-4", "what")]
+        for who, word in words:
+            say(app, "i-0", word, who, batch=batch.batch)
+            one_pass(app)
+        for word in ("what", "1"):
+            say(app, "i-1", word)
+            one_pass(app)
+        assert proved(app).parked == 2
+    there = run(capsys, "reconcile", "--loop", str(tmp_path), "--json")
+    (tmp_path / "loop.toml").write_text(AWAY)
+    code, out = run(capsys, "reconcile", "--loop", str(tmp_path), "--json")
+    told = json.loads(out)
+    assert (code, told["same"], told["labels"], told["captured"]) == (0, 2, 2, 6)
+    assert told["definitions_compared"] == known
+    assert (there[0], json.loads(there[1])) == (0, told | {"definitions_compared": True})
+    said = "which labels could be given is not known while the stream is away: not compared"
+    assert (said in run(capsys, "reconcile", "--loop", str(tmp_path))[1]) != known
+
+
+def test_without_a_stream_a_label_that_does_not_follow_is_still_a_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = ("--loop", str(filled(write_loop(tmp_path))))
+    run(capsys, "integrate", *loop)
+    with closing(open_loop(tmp_path)) as app:
+        (settled, *_) = [each.fact for each in app.tools.store.log.read(kinds=[LabelSettled.kind])]
+        assert isinstance(settled, LabelSettled)
+        app.tools.tell(app.clock.now(), replace(settled, label="0"))
+    (tmp_path / "loop.toml").write_text(AWAY)
+    code, out = run(capsys, "reconcile", *loop)
+    assert (code, "label: 0 stands, 1 today" in out) == (1, True)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.loops import DAY, facts, little, play
+from tests.loops import DAY, facts, little, play, write_loop
+from tests.stores import chance
 from tests.web.served import a_loop, captured
 
-from flyball.adapters.clock import RealClock
-from flyball.bootstrap import App
+from flyball.adapters.clock import RealClock, SpedClock
+from flyball.adapters.memory_store import memory_store
+from flyball.adapters.segments import MemorySegments
+from flyball.adapters.shelf_memory import MemoryShelf
+from flyball.adapters.stream import open_stream
+from flyball.adapters.toml_file import load
+from flyball.bootstrap import App, assemble
 from flyball.cli.serve import _work
 from flyball.core.due import Go, Wait
 from flyball.core.facts import LoopStopped
@@ -166,3 +174,26 @@ def test_a_lane_that_rests_does_not_wait_for_as_long_as_the_clock_was_set_back(t
     for now in (10_000.0, 10_001.0, 1_000.0, 1_001.0):
         lane.due(now)
     assert tried == [10_000.0, 1_000.0]
+
+
+def test_a_sped_world_is_over_with_its_run_however_long_the_cleaning_up_takes(tmp_path: Path) -> None:
+    app, wall = little(tmp_path), [0.0]
+    app.clock = clock = SpedClock(app.clock.now(), 100_000, wall=lambda: wall[0])
+    live = Live(app, clock)
+    live.stop("it was asked to end")
+    asyncio.run(live.run())
+    last = clock.now()
+    wall[0] += 5.0  # Prefect ends; in that world it would have been nearly six days
+    app.stopped(live.because)
+    (stopped,) = app.tools.store.log.read(kinds=["loop-stopped"])
+    assert stopped.at == last
+
+
+def test_a_sped_world_begins_when_its_loop_is_put_together_however_long_that_takes(tmp_path: Path) -> None:
+    settings = load(write_loop(tmp_path), {"clock.kind": "sped", "clock.speed": 100_000})
+    opened, seconds = open_stream(settings), count()
+    clock = SpedClock(opened.start, 100_000, wall=lambda: float(next(seconds)))  # each look takes a second
+    app = assemble(settings, opened, memory_store(chance()), MemorySegments(), MemoryShelf(), clock)
+    (first, *_) = app.tools.store.log.read()
+    assert next(seconds) > 5
+    assert first.at <= opened.start + 2 * 100_000

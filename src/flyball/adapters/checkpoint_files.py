@@ -31,7 +31,7 @@ class CheckpointFiles:
         self._directory = directory
         with _told(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            self._private = _private(private)
+            self._private = private_key(private)
             self._key = Key(origin, self._private.public_key().public_bytes_raw())
             self._publish()
 
@@ -39,9 +39,9 @@ class CheckpointFiles:
         """See `ports.Notary`."""
         keys = keys_of(self._directory / KEYS)
         for path in reversed(_days(self._directory)):
-            held = [each.checkpoint for each in _held(path, keys, [])]
-            if held:
-                return max(held, key=lambda each: each.size)
+            good = [each.checkpoint for each in held(path.name, path.read_bytes(), keys, [])]
+            if good:
+                return max(good, key=lambda each: each.size)
         return None
 
     def keep(self, checkpoint: Checkpoint) -> None:
@@ -65,7 +65,7 @@ def read(directory: Path, keys: Sequence[Key]) -> Kept:
             " The first run of a loop begins them."
         )
     wrong: list[str] = []
-    found = [each for path in _days(directory) for each in _held(path, keys, wrong)]
+    found = [each for path in _days(directory) for each in held(path.name, path.read_bytes(), keys, wrong)]
     return Kept(tuple(sorted(found, key=lambda each: each.checkpoint.size)), wrong)
 
 
@@ -79,15 +79,17 @@ def keys_of(path: Path) -> list[Key]:
         raise BadUsage(f"{path}: {error}") from error
 
 
-def _held(path: Path, keys: Sequence[Key], wrong: list[str]) -> Iterator[Signed]:
-    content = path.read_bytes().decode(errors="replace")
-    for note in notes(content):
+def held(name: str, content: bytes, keys: Sequence[Key], wrong: list[str]) -> list[Signed]:
+    """The checkpoints in a file that one of these keys signed. `wrong` is told of all else."""
+    found = []
+    for note in notes(content.decode(errors="replace")):
         if isinstance(note, str):
-            wrong.append(f"{path.name}, {note}")
+            wrong.append(f"{name}, {note}")
         elif (key := _signer(note, keys)) is None:
-            wrong.append(f"{path.name}: the checkpoint of {note.checkpoint.size} facts has no good signature")
+            wrong.append(f"{name}: the checkpoint of {note.checkpoint.size} facts has no good signature")
         else:
-            yield Signed(note.checkpoint, path.name, str(key))
+            found.append(Signed(note.checkpoint, name, str(key)))
+    return found
 
 
 def _signer(note: Note, keys: Iterable[Key]) -> Key | None:
@@ -106,8 +108,8 @@ def _days(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.checkpoints"))
 
 
-def _private(path: Path) -> Ed25519PrivateKey:
-    """The private key in a file, or a new one where there is none."""
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file, or a new one where there is none. Raises BadUsage, OSError."""
     if not path.exists():
         key = Ed25519PrivateKey.generate()
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -133,8 +133,10 @@ def not_there(letter: Letter) -> NotFound:
     )
 
 
-def refuse_newer(items: Collection[str]) -> None:
-    """Raise StaleItems for items about which something came after they were read."""
+def refuse_newer(items: Collection[str], kinds: Collection[str] = ()) -> None:
+    """Raise StaleItems for items about which something came after they were read, and kinds of facts."""
+    if kinds:
+        raise StaleItems(f"{', '.join(sorted(kinds))} was written since this was read. Read it again.")
     if items:
         some = ", ".join(sorted(items)[:5])
         raise StaleItems(f"{len(items)} items changed since they were read ({some}). Read them again.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flyball.adapters.label_studio_client import LabelStudio
-from flyball.adapters.label_studio_tasks import Rows, id_of, said_in
-from flyball.adapters.label_studio_turns import Pulled, Turns, Workplace, moment_of
+from flyball.adapters.label_studio_tasks import Rows, drafts_in, id_of, said_in
+from flyball.adapters.label_studio_turns import Drafted, Pulled, Turns, Workplace, moment_of
 from flyball.core.facts import AnswerGiven, BatchSettled
 from flyball.core.ids import START, BatchId, Digest, Instant, Position, canonical
 from flyball.core.mappings.lacking import Ledger
@@ -50,6 +50,7 @@ class LabelStudioDesk:
         self._log, self._evidence = log, evidence
         self._ledger = Ledger()
         self._odd = 0
+        self._drafted: dict[str, str] = {}
         self._heard, self._heard_at = START, float("-inf")
         self._open: dict[BatchId, Offer] = {}
         self._seen: dict[str, Instant] = {}
@@ -70,6 +71,7 @@ class LabelStudioDesk:
         if not leads:
             return ()
         answers = [answer for each in self._turns.pulled() for answer in self._difference(each, now)]
+        answers += [answer for each in self._turns.drafted() for answer in self._drafts(each)]
         if not answers and (failure := self._turns.failure):
             raise Unreachable(failure)
         return tuple(sorted(answers, key=lambda each: each.said_at or 0.0))
@@ -115,6 +117,17 @@ class LabelStudioDesk:
             _note(self._seen, str(each.get("id")), moment_of(each.get("last_activity")))
         self._count(pulled)
         return [self._answer(said, raw.get(id(said))) for said in found]
+
+    def _drafts(self, drafted: Drafted) -> list[Answer]:
+        """What was drafted, where it is new to this process; to the log it may be old, and is once there."""
+        tasks, definitions = drafted
+        found = []
+        for said, raw in drafts_in(tasks, self._place.map, definitions):
+            _note(self._seen, said.annotator, said.revision)
+            if self._drafted.get(said.word) != said.version:
+                self._drafted[said.word] = said.version
+                found.append(self._answer(said, raw))
+        return found
 
     def _count(self, pulled: Pulled) -> None:
         """Look at everything where the numbers of words differ, unless they did so when all was looked at."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flyball.adapters.label_studio_http import LabelStudioHttp
+from flyball.adapters.label_studio_http import Away, LabelStudioHttp
 from flyball.core.ids import Instant
 
 #: Tasks of one page, and tasks sent in one request.
@@ -92,6 +92,34 @@ class LabelStudio:
             if len(tasks) < PAGE:
                 return
             last = tasks[-1]["id"]
+
+    def drafts(self, project: int, after: int, most: int) -> list[Mapping[str, Any]]:
+        """Up to so many tasks in which somebody wrote what is not submitted, in order of id, with `drafts`.
+
+        Of whole projects Label Studio tells only one's own drafts; everybody's, of one task at a time.
+        """
+        filters = [
+            _filter("id", "greater", "Number", after),
+            _filter("draft_exists", "equal", "Boolean", True),
+        ]
+        query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": filters}}
+        asked = {
+            "project": project,
+            "include": "id,meta,data",
+            "page": 1,
+            "page_size": most,
+            "query": json.dumps(query),
+        }
+        tasks = _list(self._ask("GET", "/api/tasks/", params=asked), "tasks")
+        return [{**task, "drafts": self._drafts(int(task["id"]))} for task in tasks]
+
+    def _drafts(self, task: int) -> list[Mapping[str, Any]]:
+        try:
+            return _list(self._ask("GET", f"/api/tasks/{task}/drafts"))
+        except Away as away:
+            if away.status != 404:  # somebody deleted it there
+                raise
+            return []
 
     def annotations(self, project: int) -> int:
         """How many annotations the project has; skipped tasks do not count."""

@@ -84,6 +84,30 @@ def said_in(
                 yield replace(said, definitions=definitions), raw
 
 
+def drafts_in(
+    tasks: Iterable[Mapping[str, Any]], by: Map, definitions: Digest | None
+) -> Iterator[tuple[Said, bytes]]:
+    """What annotators wrote in tasks and did not submit, each with the bytes that it is kept as.
+
+    A draft may lack everything but its author; what of it cannot be read yet is left open. Who wrote it is
+    known by number, as everywhere. Raises ValueError where Label Studio does not say that number.
+    """
+    for task in tasks:
+        about = {name: task.get(name) for name in ("id", "meta", "data")}
+        for draft in task.get("drafts") or ():
+            author = str(draft.get("created_username", "")).rpartition(", ")[2]
+            if not author.isdecimal():
+                raise ValueError("the number of a draft's author is not told")
+            kept = {name: each for name, each in draft.items() if name not in _PASSING and name != "user"}
+            kept["completed_by"] = int(author)
+            read = label_studio({**about, "annotations": [kept]}, by)
+            named = {name: each for name, each in about.items() if name != "data" or not about["meta"]}
+            raw = canonical({"draft": kept, "task": named})
+            for said in read.said or _unread(about, kept, by):
+                word = f"draft-{draft.get('id')}"
+                yield replace(said, word=word, draft=True, withdrawn=False, definitions=definitions), raw
+
+
 def id_of(source: str, said: Said, raw: bytes) -> str:
     """The name of a word: the annotation's, its version, and a digest of what it says."""
     return f"{source}/{said.word}@{said.version}#{digest_of(raw)[:16]}"

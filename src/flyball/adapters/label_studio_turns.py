@@ -21,6 +21,8 @@ from flyball.ports import Offer
 OVERLAP = 86400.0
 #: What failed rests so long, twice as long each time; and so long where a person must act first.
 FIRST_REST, LONGEST_REST, PAUSE = 5.0, 300.0, 3600.0
+#: So many tasks with drafts are looked at in one pull, each by a request of its own; others in the next.
+DRAFTS = 100
 #: What a project of ours says about itself.
 ABOUT = "Made by Flyball. The batches of its loop come in here by themselves."
 
@@ -31,6 +33,7 @@ class Workplace:
 
     `project`: its id; "": the one of the title, made where there is none. `calls`: the address under
     which Label Studio reaches us, and the secret that it shows there; "" where it does not call.
+    `drafts`: in so many tasks at the most each pull looks for them.
     """
 
     source: str
@@ -41,6 +44,7 @@ class Workplace:
     map: Map = field(default_factory=lambda: Map("label_studio"))
     calls: str = ""
     secret: str = ""
+    drafts: int = DRAFTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ class Pulled:
     annotations: int
     definitions: Digest | None
     people: Sequence[Mapping[str, Any]]
+
+
+#: Tasks in which somebody wrote what is not submitted, each with its `drafts`; and the definitions there.
+Drafted = tuple[Sequence[Mapping[str, Any]], Digest | None]
 
 
 @dataclass(slots=True)
@@ -104,7 +112,10 @@ class Turns:
         self._thread: threading.Thread | None = None
         self._offers: list[Offer] = []
         self._pulled: list[Pulled] = []
+        self._drafted: list[Drafted] = []
+        self._drafts_after = 0
         self._pulling, self._putting, self._calling = Errand(), Errand(), Errand()
+        self._drafting = Errand()
         self._cursor: Instant | None = None
 
     @property
@@ -115,7 +126,7 @@ class Turns:
     @property
     def failure(self) -> str:
         """A sentence about what goes wrong at present; "" where nothing does."""
-        each = (self._gathering, self._pulling, self._putting, self._calling)
+        each = (self._gathering, self._pulling, self._putting, self._calling, self._drafting)
         return next((errand.failure for errand in each if errand.failure), "")
 
     def put(self, offer: Offer) -> None:
@@ -134,6 +145,12 @@ class Turns:
         with self._lock:
             pulled, self._pulled = self._pulled, []
         return pulled
+
+    def drafted(self) -> list[Drafted]:
+        """The drafts that were pulled since this was last asked."""
+        with self._lock:
+            drafted, self._drafted = self._drafted, []
+        return drafted
 
     def start(self, now: Instant, ask: bool = True) -> None:
         """Begin a turn, where there is something to do and none is under way; `ask`: Label Studio too."""
@@ -161,6 +178,7 @@ class Turns:
             (self._pulling, self._pull, ask),
             (self._putting, self._put, ask and bool(self._offers)),
             (self._calling, self._call, ask and bool(self._place.calls)),
+            (self._drafting, self._draft, ask),
         )
         return [(errand, run) for errand, run, there_is in wanted if there_is and errand.due(now)]
 
@@ -213,6 +231,17 @@ class Turns:
                 self._cursor = max([moment - OVERLAP for moment in changed] + ([since] if since else []))
         return now + self._place.every
 
+    def _draft(self, now: Instant) -> Instant:
+        """Pull what people wrote and did not submit, task after task and round again."""
+        if self._pulling.failures:  # who does not answer the one question is left alone with the other
+            return self._pulling.at
+        project, place = self._project(), self._place
+        most, tasks = place.drafts, self._studio.drafts(project.id, self._drafts_after, place.drafts)
+        self._drafts_after = int(tasks[-1]["id"]) if len(tasks) == most else 0
+        with self._lock:
+            self._drafted.append((tasks, definitions_of(project.controls)))
+        return now + self._place.every
+
     def _put(self, now: Instant) -> Instant:
         project, place = self._project(), self._place
         if lacking := unsayable(project.controls, place.classes):
@@ -236,7 +265,7 @@ class Turns:
                 item = str((task.get("meta") or {}).get("item"))
                 if item not in there:
                     there[item] = task
-                elif not task.get("annotations") and not task.get("drafts"):
+                elif not task.get("annotations") and not task.get("draft_exists"):
                     self._studio.delete("tasks", task["id"])
         lacking = [item for item in offer.items if item not in there]
         shown = self._rows.of(lacking) if lacking else {}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from flyball.adapters.memory_labels import Growing, Labels
 from flyball.core.facts import Recorded
 from flyball.core.ids import BatchId, ItemId, Position
 from flyball.core.labels.proof import Status
-from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State, Stood
+from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State, Stood, Unlabelled
 from flyball.core.table import Column, Table
 from flyball.ports import ItemRows, ItemState
 
@@ -20,31 +20,6 @@ STATES: tuple[State, ...] = ("pool", "offered", "labelled")
 POOL, OFFERED, LABELLED = range(3)
 #: Later than any position: not offered.
 _NEVER = np.iinfo(np.int64).max
-
-
-class Growing:
-    """A column that grows at its end without being copied each time."""
-
-    __slots__ = ("_room", "size")
-
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self._room: Column = np.empty(64, dtype=dtype)
-        self.size = 0
-
-    def extend(self, values: Any, count: int) -> None:
-        """Add `count` values: a sequence of that length, or one value for all."""
-        end = self.size + count
-        if end > len(self._room):
-            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
-            room[: self.size] = self._room[: self.size]
-            self._room = room
-        self._room[self.size : end] = values
-        self.size = end
-
-    @property
-    def all(self) -> Column:
-        """What is there now, as a view."""
-        return self._room[: self.size]
 
 
 class MemoryItems:
@@ -66,7 +41,7 @@ class MemoryItems:
         self._batch, self._offered = Growing(object), Growing(np.int64)
         #: The label of each item that counts now, as a row of the label columns; -1: none.
         self._label_row = Growing(np.int64)
-        self._labels = _Labels()
+        self._labels = Labels()
         self._sorted = np.empty(0, dtype=np.int64)
 
     # --- the port
@@ -145,6 +120,8 @@ class MemoryItems:
                     self._offer(change)
                 case Labelled():
                     self._label(change)
+                case Unlabelled():
+                    self._unlabel(change)
                 case Stood():
                     self._stand(change)
 
@@ -152,7 +129,7 @@ class MemoryItems:
         """Drop all labels of these items, and those that these facts settled."""
         for index in self._labels.forget({self._index.get(item, -2) for item in items}, facts):
             rows = np.flatnonzero(self._labels.index.all == index)
-            self._label_row.all[index] = rows[-1] if len(rows) else -1
+            self._label_row.all[index] = rows[-1] if len(rows) and self._labels.stands.all[rows[-1]] else -1
         for item in items:
             self._labels.awaited.pop(item, None)
 
@@ -194,6 +171,12 @@ class MemoryItems:
                 self._state.all[index] = LABELLED
                 self._label_row.all[index] = row
 
+    def _unlabel(self, change: Unlabelled) -> None:
+        index = self._index[change.item]
+        self._labels.take_back(change, index)
+        self._state.all[index] = STATES.index(change.state)
+        self._label_row.all[index] = -1
+
     def _stand(self, change: Stood) -> None:
         for answer, status in change.answers.items():
             if status is None:
@@ -232,54 +215,6 @@ class MemoryItems:
             seq=Position(int(self._labels.seq.all[row])) if row >= 0 else None,
             arrived_seq=Position(int(self._arrived.all[index])),
         )
-
-
-class _Labels:
-    """The history of labels: nothing in it is ever changed, except that a name becomes an index."""
-
-    def __init__(self) -> None:
-        self.label, self.source, self.batch = Growing(object), Growing(object), Growing(object)
-        self.has_batch = Growing(np.bool_)
-        self.seq, self.index = Growing(np.int64), Growing(np.int64)
-        #: For items that have not come, the rows of their labels.
-        self.awaited: dict[ItemId, list[int]] = {}
-
-    def add(self, change: Labelled, indices: Sequence[int]) -> range:
-        first, count = self.seq.size, len(change.items)
-        self.label.extend(list(change.labels), count)
-        self.source.extend(list(change.sources), count)
-        self.batch.extend(list(change.batches), count)
-        self.has_batch.extend([batch is not None for batch in change.batches], count)
-        self.seq.extend(list(change.seqs), count)
-        self.index.extend(list(indices), count)
-        rows = range(first, first + count)
-        for item, index, row in zip(change.items, indices, rows, strict=True):
-            if index < 0:
-                self.awaited.setdefault(item, []).append(row)
-        return rows
-
-    def forget(self, indices: set[int], facts: frozenset[Position]) -> set[int]:
-        """Take the labels of items and facts out; gives the items whose label may be another now."""
-        gone = np.isin(self.index.all, list(indices)) | np.isin(self.seq.all, list(facts))
-        changed = {int(index) for index in self.index.all[gone] if index >= 0}
-        self.index.all[gone] = -1
-        self.label.all[gone] = None
-        return changed
-
-    def came(self, item: ItemId, index: int) -> int:
-        rows = self.awaited.pop(item)
-        self.index.all[rows] = index
-        return rows[-1]
-
-    def rows_at(self, up_to: Position, items: int) -> npt.NDArray[np.int64]:
-        """For each item the row of its label as it stood at a position; -1: none."""
-        until = int(np.searchsorted(self.seq.all, up_to, side="right"))
-        index = self.index.all[:until]
-        rows = np.flatnonzero(index >= 0)
-        found = np.full(items, -1, dtype=np.int64)
-        # Of several rows for one item the last is assigned last, and rows are in order of time.
-        found[index[rows]] = rows
-        return found
 
 
 def _by_time_and_name(times: Column, names: Column) -> npt.NDArray[np.int64]:

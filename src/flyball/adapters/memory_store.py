@@ -50,8 +50,9 @@ class MemoryLog:
             self._keep_contested(clash.contested)
             raise clash.conflict() from None
         if commit.unless is not None:
-            items = set(commit.unless.items)
-            refuse_newer({each.item for each in self._links[commit.unless.read_at :]} & items)
+            items, kinds = set(commit.unless.items), commit.unless.kinds
+            newer = {each.item for each in self._links[commit.unless.read_at :]} & items
+            refuse_newer(newer, {kind for kind in kinds if self._since(kind, commit.unless.read_at)})
         self._jobs.refuse_lost(commit.done)
         self._jobs.refuse_gone((*commit.requeued, *commit.dropped))
         changes = checked(planned.changes, self.items.there(asked(planned.changes)))
@@ -146,6 +147,9 @@ class MemoryLog:
     def contested(self) -> Iterator[Contested]:
         """See `ports.Evidence`."""
         return iter(in_order(self._contested.values()))
+
+    def _since(self, kind: str, place: Position) -> bool:
+        return self._of_kind.get(kind, [START])[-1] > place
 
     def _keep_contested(self, contested: Sequence[Contested]) -> None:
         for each in contested:

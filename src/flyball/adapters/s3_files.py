@@ -66,6 +66,18 @@ class Bucket:
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
+    def folders(self, prefix: str) -> list[str]:
+        """What the keys that begin so go on with, up to their next slash and with it, in order."""
+        found: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            asked = {"Delimiter": "/", **more}
+            page = self._tried(prefix, "listed", partial(self._listed, prefix, asked))
+            found += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+            if not page.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
     def read(self, key: str) -> bytes:
         """The content of a small object. Raises NotFound."""
 

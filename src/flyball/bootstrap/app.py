@@ -96,7 +96,7 @@ class App:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A loop as it stands, for commands that only read. `alive`: a process holds it for writing; `holder`:
-    which one, where that is known.
+    which one, where that is known. `servers`: the processes of which one may be serving it.
     """
 
     settings: Settings
@@ -106,3 +106,4 @@ class Reading:
     knobs: KnobState
     alive: bool
     holder: int | None = None
+    servers: frozenset[int] = frozenset()

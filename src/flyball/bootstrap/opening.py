@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.clock import RealClock, VirtualClock
+from flyball.adapters.clock import Hold, RealClock, VirtualClock
 from flyball.adapters.learners import open_learner
 from flyball.adapters.stream import OpenedStream, open_stream
 from flyball.adapters.stream_later import open_later
@@ -90,6 +90,8 @@ def assemble(
 ) -> App:
     """Put a loop together from its parts, and take in what its log holds."""
     clock = clock or make_clock(settings, max(opened.start, store.log.head().at))
+    # What loads now takes real seconds, which would be days of a sped world.
+    not_yet = Hold() if isinstance(clock, VirtualClock) else clock.working(clock.now())
     tools = Tools(
         settings=settings,
         classes=opened.classes,
@@ -121,6 +123,7 @@ def assemble(
     )
     for batch in tools.state.open.values():
         annotate.offer(tools, batch.released, batch.at)
+    not_yet.release()
     return app
 
 
@@ -141,7 +144,7 @@ def driver(app: App) -> VirtualDriver:
 @contextmanager
 def reading(directory: Path) -> Iterator[Reading]:
     """Open a loop to read it, also beside the process that runs it."""
-    from flyball.adapters.sql import holder, is_written, open_store
+    from flyball.adapters.sql import holder, is_written, open_store, servers
 
     settings = settings_of(directory)
     where = located(settings, settings.stores.database)
@@ -154,7 +157,7 @@ def reading(directory: Path) -> Iterator[Reading]:
             if isinstance(recorded.fact, KnobTurned):
                 knobs = knobs.evolve(recorded.fact)
         alive, by = is_written(where, settings.id), holder(where)
-        yield Reading(settings, store.log, store.items, state, knobs, alive, by)
+        yield Reading(settings, store.log, store.items, state, knobs, alive, by, servers(where, settings.id))
     finally:
         store.close()
 
@@ -178,9 +181,12 @@ def settings_of(directory: Path, overrides: Mapping[str, Any] | None = None) -> 
 def notary_of(settings: Settings) -> Notary:
     """What signs the loop's checkpoints; its private key is in the loop's directory, `checkpoints.key`."""
     from flyball.adapters.checkpoint_files import CheckpointFiles
+    from flyball.adapters.checkpoint_s3 import CheckpointBucket
 
-    place = settings.path(settings.stores.checkpoints)
-    return CheckpointFiles(place, settings.path("checkpoints.key"), origin_of(settings))
+    place, private = settings.stores.checkpoints, settings.path("checkpoints.key")
+    if place.startswith("s3://"):
+        return CheckpointBucket(place, private, origin_of(settings))
+    return CheckpointFiles(settings.path(place), private, origin_of(settings))
 
 
 def origin_of(settings: Settings) -> str:

@@ -11,7 +11,6 @@ from flyball.adapters.contract_file import ContractDisk
 from flyball.adapters.contract_file import read as read_contract
 from flyball.adapters.desk_nobody import NobodyDesk
 from flyball.adapters.desk_simulated import SimulatedDesk
-from flyball.adapters.detector_river import adwin, page_hinkley
 from flyball.adapters.durable_rules import DurableEngine
 from flyball.adapters.rule_disk import RuleDisk
 from flyball.adapters.rule_file import read as read_rules
@@ -191,10 +190,9 @@ def _merging_due(tools: Tools, lacking: str, now: Instant) -> Due:
 
 
 def _detector(name: str) -> Detector:
-    match name:
-        case "adwin":
-            return adwin()
-        case "page_hinkley":
-            return page_hinkley()
-        case _:
-            return Cusum()
+    if name == "cusum":
+        return Cusum()
+    # What it brings along takes seconds to load, and commands that only read need none.
+    from flyball.adapters.detector_river import adwin, page_hinkley
+
+    return adwin() if name == "adwin" else page_hinkley()

@@ -158,6 +158,7 @@ def _lineage(found: dict[str, Any]) -> str:
     for each in found["labels"]:
         how = f"by {each['policy']} of answers {', '.join(map(str, each['answers']))}"
         lines.append(f"  label      {moment(each['at'])} {each['label']} {how} (fact {each['fact']})")
+    lines += map(_taken_back, found["taken_back"])
     if found["models"]:
         rows = [
             (
@@ -180,3 +181,9 @@ def _lineage(found: dict[str, Any]) -> str:
     for each in found["decisions"]:
         lines.append(f"decision {each['rule']} at {moment(each['at'])}: {each['because']}")
     return "\n".join(lines)
+
+
+def _taken_back(each: dict[str, Any]) -> str:
+    again = f"asked again in {each['batch']}" if each["batch"] else "back in the pool"
+    told = f"{each['label']} of fact {each['settled']}, as nobody says it any more; {again}"
+    return f"  taken back {moment(each['at'])} {told}"

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flyball.bootstrap import opened_store, origin_of, settings_of
+from flyball.bootstrap import located, opened_store, origin_of, settings_of
+from flyball.cli import evidence_pieces
 from flyball.cli.show import as_json, lasting, moment, number, print_line
 from flyball.core.chain import instant
 from flyball.errors import BadUsage, Unreachable
@@ -17,24 +18,27 @@ if TYPE_CHECKING:
     from flyball.core.checkpoint import Key
     from flyball.ports import Store
     from flyball.ports.checkpoints import Kept
+    from flyball.settings import Settings
 
 #: Breaks that are listed; how often progress is told, in seconds.
 LISTED, TOLD = 20, 2.0
 
 
-def verify(loop: Path, *, source: Path | None, key: str | None, bodies: bool, json: bool) -> int:
-    """Verify the chain of a loop's log against its signed checkpoints; 1 where it does not hold."""
-    from flyball.adapters.checkpoint_files import KEYS, read
+def verify(
+    loop: Path, *, source: str | None, key: str | None, bodies: bool, processes: int | None, json: bool
+) -> int:
+    """Verify the chain of a loop's log against its signed checkpoints; 1 where it does not hold.
 
+    `processes`: so many read it side by side; None for one on each core where the log is large.
+    """
     settings = settings_of(loop)
-    directory = source or settings.path(settings.stores.checkpoints)
-    kept = read(directory, _keys(key or str(directory / KEYS)))
+    kept = _kept(source or located(settings, settings.stores.checkpoints), key)
     begun = time.perf_counter()
     unread = ""
     with opened_store(settings) as store:
         found = Findings()
         try:
-            found = _followed(store, kept, origin_of(settings), bodies, json)
+            found = _followed(store, kept, settings, bodies, processes, json)
         except Unreachable as error:  # a file that is damaged is a finding, and not something outside
             unread = str(error)
     told = _told(found, kept, time.perf_counter() - begun) | {"unread": unread, "bodies": bodies}
@@ -46,15 +50,28 @@ def verify(loop: Path, *, source: Path | None, key: str | None, bodies: bool, js
     return 0 if fine else 1
 
 
-def _followed(store: Store, kept: Kept, origin: str, bodies: bool, quiet: bool) -> Findings:
+def _followed(
+    store: Store, kept: Kept, settings: Settings, bodies: bool, processes: int | None, quiet: bool
+) -> Findings:
     found = Findings()
     then = time.monotonic()
     total = store.log.head().seq
-    for found in verified(store.evidence, store.log, kept.signed, origin, bodies):
+    where = located(settings, settings.stores.database)
+    pieces = evidence_pieces.chosen(where, settings.id, bodies, total, processes)
+    for found in verified(store.evidence, store.log, kept.signed, origin_of(settings), bodies, pieces):
         if not quiet and time.monotonic() - then > TOLD:
             then = time.monotonic()
             print_line(f"{number(found.facts)} of {number(int(total))} facts", sys.stderr)
     return found
+
+
+def _kept(place: str, key: str | None) -> Kept:
+    from flyball.adapters import checkpoint_files, checkpoint_s3
+
+    if place.startswith("s3://"):
+        return checkpoint_s3.read(place, None if key is None else _keys(key))
+    directory = Path(place)
+    return checkpoint_files.read(directory, _keys(key or str(directory / checkpoint_files.KEYS)))
 
 
 def _keys(written: str) -> list[Key]:

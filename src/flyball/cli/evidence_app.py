@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flyball.cli.options import HERE, DryRun, Json, Loop
+from flyball.cli.options import AT_LEAST_1, HERE, DryRun, Json, Loop
 
 
 def verify(
     *,
     loop: Loop = HERE,
     from_: Annotated[
-        Path | None, Parameter(name="--from", help="The checkpoints' directory; as in loop.toml.")
+        str | None, Parameter(name="--from", help="The checkpoints' directory, or s3://…; as in loop.toml.")
     ] = None,
     key: Annotated[
         str | None, Parameter(help="The public key or its file; keys.pub beside the checkpoints.")
@@ -23,12 +23,18 @@ def verify(
     bodies: Annotated[
         bool, Parameter(help="Whether what the facts say is verified too, at twice the time.")
     ] = True,
+    processes: Annotated[
+        int | None,
+        Parameter(
+            help="So many read it side by side; one for each core, of a large log.", validator=AT_LEAST_1
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Verify the log against its signed checkpoints: whatever was changed in it shows. 1 if it was."""
     from flyball.cli import evidence as command
 
-    return command.verify(loop, source=from_, key=key, bodies=bodies, json=json)
+    return command.verify(loop, source=from_, key=key, bodies=bodies, processes=processes, json=json)
 
 
 def erase(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,23 +26,31 @@ from flyball.core.labels.proof import Proof
 from flyball.core.loop_parts import Merging
 from flyball.errors import BadUsage, StoreLocked
 from flyball.ports import Store
+from flyball.settings import Settings
 from flyball.work.integrate_blocks import allowed
 from flyball.work.integrate_proof import prove
+from flyball.work.lanes import Done
 from flyball.work.served import served
 from flyball.work.views import running
 
 #: How often it is looked whether something waits, in seconds.
 LOOK = 0.2
+#: With how many processes it merges where nobody says it.
+WORKERS = "integrate.workers"
 #: In the environment of a process that works beside another one: which one that is.
 PARENT = "FLYBALL_INTEGRATE_BESIDE"
-_COUNTED = ("answers", "labels", "parked", "different", "skewed")
+_COUNTED = ("answers", "labels", "withdrawn", "parked", "different", "skewed")
 
 
-def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: bool) -> int:
-    """Merge what waits, once or until SIGTERM or Ctrl-C, and tell the proof; 1 where it does not hold."""
+def integrate(loop: Path, *, watch: bool, workers: int | None, json: bool, dry_run: bool) -> int:
+    """Merge what waits, once or until SIGTERM or Ctrl-C, and tell the proof; 1 where it does not hold.
+
+    `workers` None: as many as the knob `integrate.workers` says, at each moment.
+    """
     if dry_run:
-        with opened_store(settings_of(loop)) as store:
-            found = _told(store, store.log.head().at)
+        settings = settings_of(loop)
+        with opened_store(settings) as store:
+            found = _told(store, store.log.head().at, settings)
             found["waiting"] = store.jobs.waiting("merge").ready
         return _show(found, json, dry_run=True)
     try:
@@ -50,12 +58,16 @@ def integrate(loop: Path, *, watch: bool, workers: int, json: bool, dry_run: boo
     except StoreLocked as locked:
         return _beside(loop, locked, json)
     with _told_to_end() as ends, closing(app), ExitStack() as stack:
-        if workers > 1:
-            stack.enter_context(_others(app, loop, workers - 1, watch, ends))
+        _refuse_many(app, workers)
+        others = stack.enter_context(_others(loop, watch, ends))
         counts: Counter[str] = Counter()
-        _passes(app, counts, watch, ends, quiet=json)
+        for done in _passes(app, watch, ends, lambda: others(_wanted(app, workers) - 1)):
+            counts["passes"] += 1
+            counts.update({name: int(done.numbers.get(name, 0)) for name in _COUNTED})
+            if not json:
+                print_line(done.about)
         stack.close()
-        found = _told(app.tools.store, _now(app)) | dict(counts)
+        found = _told(app.tools.store, _now(app), app.settings) | dict(counts)
         found["held_back"] = sorted(app.tools.state.merging.blocked)
     return _show(found, json, dry_run=False)
 
@@ -65,10 +77,11 @@ def _beside(loop: Path, locked: StoreLocked, json: bool) -> int:
     settings = settings_of(loop)
     by = holder(located(settings, settings.stores.database))
     with opened_store(settings) as store:
-        serves, runs = served(store.log, True, by), bool(running(store.log, True)["running"])
+        servers = () if by is None else (by,)
+        serves, runs = served(store.log, servers), bool(running(store.log, True, servers)["running"])
         if serves is None and not runs:  # a command that is over in a moment, or one that does not merge
             raise locked
-        found = _told(store, store.log.head().at)
+        found = _told(store, store.log.head().at, settings)
     which = "serve" if serves is not None else "run"
     found["merged_by"] = {"command": which, "process": by}
     if not json:
@@ -122,17 +135,20 @@ def _left_alone() -> bool:
     return os.environ.get(PARENT, str(os.getppid())) != str(os.getppid())
 
 
-def _passes(app: App, counts: Counter[str], watch: bool, ends: threading.Event, quiet: bool) -> None:
-    lane = app.lanes["integrate"]
+def _passes(app: App, watch: bool, ends: threading.Event, others: Callable[[], None]) -> Iterator[Done]:
+    """Pass after pass. Whoever asks for what waits now is not made to wait for the cadence of the knob."""
+    lane, begins = app.lanes["integrate"], True
     while not (ends.is_set() or _left_alone()):
+        if watch or begins:
+            others()
+        begins = False
+        if not watch:
+            app.tools.merged_at = float("-inf")
         due = lane.due(_now(app))
         begun = lane.begin(due, _now(app)) if isinstance(due, Go) else None
         if begun is not None:
             done = performed(lane, begun, lambda: _now(app))
-            counts["passes"] += 1
-            counts.update({name: int(done.numbers.get(name, 0)) for name in _COUNTED})
-            if not quiet:
-                print_line(done.about)
+            yield done
             if not done.failed and done.numbers.get("answers"):
                 continue
         if not watch:
@@ -140,25 +156,46 @@ def _passes(app: App, counts: Counter[str], watch: bool, ends: threading.Event, 
         ends.wait(LOOK)
 
 
-@contextmanager
-def _others(app: App, loop: Path, count: int, watch: bool, ends: threading.Event) -> Iterator[None]:
-    """As many processes more, which end with this one, however it ends."""
-    if not app.tools.store.shared:
+def _refuse_many(app: App, workers: int | None) -> None:
+    if workers is not None and workers > 1 and not app.tools.store.shared:
         raise BadUsage(
             "a loop on SQLite has one writer, so --workers is 1; see docs/how-to/postgresql.md for more"
         )
-    words = ["integrate", "--loop", str(loop), "--json", *(["--watch"] if watch else [])]
+
+
+def _wanted(app: App, workers: int | None) -> int:
+    if workers is not None:
+        return workers
+    return int(float(app.tools.knobs.value(WORKERS, _now(app)))) if app.tools.store.shared else 1
+
+
+@contextmanager
+def _others(loop: Path, watch: bool, ends: threading.Event) -> Iterator[Callable[[int], None]]:
+    """Lets as many processes more merge as are asked for; they end with this one, however it ends."""
+    words = ["integrate", "--loop", str(loop), "--json", "--workers", "1", *(["--watch"] if watch else [])]
     command = [sys.executable, "-m", "flyball", *words]
     beside = {**os.environ, PARENT: str(os.getpid())}
-    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=beside) for _ in range(count)]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def others(count: int) -> None:
+        while len(running) < count:
+            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, env=beside))
+        _end(running[count:])
+        del running[count:]
+
     try:
-        yield
+        yield others
         while not watch and any(process.poll() is None for process in running) and not ends.wait(LOOK):
             pass
     finally:
-        for process in running:
-            process.terminate()
-            process.wait()
+        _end(running)
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait()
 
 
 def _now(app: App) -> Instant:
@@ -166,9 +203,9 @@ def _now(app: App) -> Instant:
     return app.clock.now() if app.settings.clock.kind == "real" else app.tools.state.at
 
 
-def _told(store: Store, now: Instant) -> dict[str, Any]:
+def _told(store: Store, now: Instant, settings: Settings) -> dict[str, Any]:
     found: Proof = prove(store)
-    waiting = late(store.items.standing_as("pending"), now)
+    waiting = late(store.items.standing_as("pending"), now, settings.loop.parts_patience)
     return {"proof": found.numbers(), "says": str(found), "late": [asdict(each) for each in waiting]}
 
 

@@ -21,9 +21,13 @@ def passes(
         bool, Parameter(name=["--watch"], negative=["--once"], help="Go on until Ctrl-C, or one time.")
     ] = False,
     workers: Annotated[
-        int,
-        Parameter(help="Processes that merge at once; more than one on PostgreSQL.", validator=AT_LEAST_1),
-    ] = 1,
+        int | None,
+        Parameter(
+            help="Processes that merge at once; more than one on PostgreSQL. By default, the knob"
+            " `integrate.workers`.",
+            validator=AT_LEAST_1,
+        ),
+    ] = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> int:

@@ -99,10 +99,11 @@ def decision(told: dict[str, Any]) -> str:
 
 def _status(read: Reading) -> dict[str, Any]:
     left = read.settings.budget.left(read.state.arrived, read.state.asked)
-    found = views.status(read.log, read.state, read.knobs, left, read.alive, now_of(read))
+    running = views.running(read.log, read.alive, read.servers)
+    found = views.status(read.log, read.state, read.knobs, left, running, now_of(read))
     rules = in_force(read.log)
     found |= {
-        "served": served(read.log, read.alive, read.holder),
+        "served": served(read.log, read.servers),
         "open_in": read.holder,
         "parked": read.items.count_standing("parked"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ from flyball.adapters.stream import open_stream
 from flyball.bootstrap import opened_store, settings_of
 from flyball.cli.show import as_json, number, print_line
 from flyball.cli.times import moment_of
+from flyball.core.control import KnobState
 from flyball.core.facts import BodyErased
+from flyball.errors import BadFile, BadStream, Unreachable
+from flyball.ports import Store
+from flyball.settings import Settings
 from flyball.work import reconcile as work
 from flyball.work.reconcile import Difference, Reconciled
+from flyball.work.reconcile_past import classes_of
 
 #: Differences that are listed.
 LISTED = 20
@@ -26,17 +32,35 @@ def reconcile(loop: Path, since: str, *, json: bool) -> int:
     segments = open_segments(settings)
     with opened_store(settings) as store:
         begin = moment_of(since if "-" in since else f"{since} ago", store.log.head().at)
-        classes = open_stream(settings).classes
-        found = work.reconcile(store, segments, classes, begin, lambda content, name: read(content, name)[0])
+        classes, sure = _classes(settings, store)
+        knobs = KnobState.start({"loop.architecture": settings.loop.architecture, **settings.knobs})
+        found = work.reconcile(
+            store, segments, classes, begin, lambda content, name: read(content, name)[0], knobs, sure
+        )
         erased = next(iter(store.log.read(kinds=[BodyErased.kind], limit=1)), None) is not None
     if json:
-        as_json(_told(found) | {"same_labels": found.fine})
+        as_json(_told(found) | {"same_labels": found.fine, "definitions_compared": sure})
     else:
         print_line(_lines(found, erased))
+        if not sure:
+            print_line(
+                "          which labels could be given is not known while the stream is away: not compared"
+            )
         if found.older:
             what = "1 answer is" if found.older == 1 else f"{number(found.older)} answers are"
             print_line(f"          {what} older than {since} and left out; --since reaches further back")
     return 0 if found.fine else 1
+
+
+def _classes(settings: Settings, store: Store) -> tuple[tuple[str, ...], bool]:
+    """The labels that there were before any contract, and whether that is sure; mostly the log knows."""
+    if settings.stream.classes:
+        return settings.stream.classes, True
+    classes, sure = classes_of(store.log)
+    if not sure:
+        with suppress(Unreachable, BadStream, BadFile):
+            return open_stream(settings).classes, True
+    return classes, sure
 
 
 def _told(found: Reconciled) -> dict[str, Any]:

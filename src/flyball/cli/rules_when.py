@@ -35,7 +35,7 @@ class Clock:
 
 def clock_of(read: Reading, past: Past) -> Clock:
     """The clock of a loop's recording: that of its world while a process runs it, else its last look."""
-    runs = bool(running(read.log, read.alive)["running"])
+    runs = bool(running(read.log, read.alive, read.servers)["running"])
     return Clock(now_of(read) if runs else past.recording.ends()[1].due, runs)
 
 

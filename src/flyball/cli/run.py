@@ -21,6 +21,7 @@ from flyball.bootstrap import App, driver, hosting, open_loop, reading, settings
 from flyball.cli import project
 from flyball.cli.progress import Progress
 from flyball.cli.show import as_json, print_line
+from flyball.cli.staying import settle
 from flyball.core.facts import LoopStopped
 from flyball.errors import BadUsage, Unreachable
 from flyball.live import Live
@@ -184,6 +185,7 @@ async def _live(app: App, loop: Path, prefect: bool, quiet: bool, say: Say, told
                 message = f"{error}. The loop goes on without it."
                 await asyncio.to_thread(app.tools.alert, app.clock.now(), "prefect", message)
             await warm
+        settle()
         not_yet.release()
         showing = asyncio.create_task(_show(app, live, quiet, say))
         try:

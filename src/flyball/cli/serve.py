@@ -14,6 +14,7 @@ from flyball.adapters.local_socket import listening
 from flyball.adapters.prefect.hosting import hosted
 from flyball.bootstrap import App, open_loop, performed
 from flyball.cli.show import as_json, print_line
+from flyball.cli.staying import settle
 from flyball.core.due import Go
 from flyball.errors import BadStream, BadUsage, StoreLocked, StoreStopped, Unreachable
 from flyball.web.server import serving
@@ -69,6 +70,7 @@ async def _serve(
         api, address = stack.enter_context(serving(app.tools, settings, app.environment, wall=app.wall))
         app.tools.changed = lambda: _woken(running, changed)
         served.begun(app.tools, os.getpid(), app.clock.now())
+        settle()
         _say(address, loop, json)
         looked = running.time()
         ending = asyncio.create_task(told.wait())
@@ -99,6 +101,7 @@ def _work(app: App, look: bool = False) -> None:
     now, lane = app.clock.now(), app.lanes["integrate"]
     try:
         if look:
+            app.tools.store.serving()
             contract.reload(app.tools, now)
         app.capture(now)
     except StoreStopped:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as js
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,37 +22,12 @@ LOOKS, PAUSE = 3, 1.1
 
 def ls(loop: Path, *, json: bool) -> int:
     """List them."""
-    from flyball.bootstrap import reading
-    from flyball.core.facts import DeliveryUnread
-    from flyball.work.deliveries import source_of
-    from flyball.work.source_settings import calls, remarks
-    from flyball.work.sources import note_of
+    from flyball.bootstrap import opened_store, settings_of
+    from flyball.work.source_list import listed
 
-    with reading(loop) as read:
-        unread: dict[str, list[DeliveryUnread]] = {}
-        for recorded in read.log.read(kinds=[DeliveryUnread.kind]):
-            if isinstance(recorded.fact, DeliveryUnread):
-                unread.setdefault(recorded.fact.source, []).append(recorded.fact)
-        found: list[dict[str, Any]] = []
-        callers = [name for name, source in read.settings.sources.items() if calls(source)]
-        called = _called(read.settings, [source_of(name) for name in callers])
-        for name, source in read.settings.sources.items():
-            noted = read.log.note(note_of(name))
-            kept = unread.get(source_of(name), [])
-            keys = (f"source-{name}", f"source-{name}-silent")
-            alerts = [read.state.alerts[key].fact for key in keys if key in read.state.alerts]
-            found.append(
-                {
-                    "name": name,
-                    "kind": source.kind,
-                    "from": source.place or source.url or f"/v1/sources/{name}",
-                    "last": _last(noted, called.get(source_of(name))),
-                    "unread": len(kept),
-                    "problems": _problems(kept),
-                    "alerts": [getattr(alert, "message", "") for alert in alerts],
-                    "remarks": remarks(name, source, read.settings.team.source),
-                }
-            )
+    settings = settings_of(loop)
+    with opened_store(settings) as store:
+        found = listed(settings, store.log, store.evidence)
     if json:
         as_json(found)
         return 0
@@ -180,30 +153,6 @@ def _deliveries(
             yield file.name, Delivery(flaws=(Flaw("unfinished", what),))
 
 
-def _called(settings: Settings, sources: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """When each of those that call us did so last with something new, and how many answers it brought."""
-    from flyball.bootstrap import opened_store
-    from flyball.core.chain import instant
-    from flyball.core.facts import AnswerGiven
-
-    found: dict[str, dict[str, Any]] = {}
-    if not sources:
-        return found
-    with opened_store(settings) as store:
-        for link in store.evidence.links(bodies=False):
-            if link.source in sources:
-                kept = found.setdefault(link.source, {"new": 0})
-                kept["at"] = instant(link.at)
-                kept["new"] += link.kind == AnswerGiven.kind
-    return found
-
-
-def _last(noted: str | None, called: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if noted is None and called is None:
-        return None
-    return {"bad": [], "waiting": [], **js.loads(noted or "{}"), **(called or {})}
-
-
 def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
@@ -231,16 +180,6 @@ def _plain(found: list[tuple[str, Delivery]]) -> list[dict[str, Any]]:
             "about": each.about,
         }
         for where, each in found
-    ]
-
-
-def _problems(kept: list[Any]) -> list[dict[str, Any]]:
-    """What could not be read, grouped by its reason, with the newest of each as an example."""
-    counts = Counter(fact.code for fact in kept)
-    newest = {fact.code: fact for fact in kept}
-    return [
-        {"code": code, "count": count, "where": newest[code].where, "what": newest[code].problems[0]}
-        for code, count in counts.most_common()
     ]
 
 

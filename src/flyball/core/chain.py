@@ -18,6 +18,7 @@ import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from flyball.core.ids import START, Instant, Position
@@ -99,8 +100,8 @@ def key_of(source: str, name: str | Position) -> bytes:
     The parts are framed by their lengths, so that ("ann-1", "2x") is not ("ann-12", "x").
     """
     if isinstance(name, str):
-        return hashlib.sha256(b"id" + _framed(source.encode(), name.encode())).digest()
-    return hashlib.sha256(b"seq" + _framed(source.encode(), _number(name))).digest()
+        return _sha256(b"id" + _text(source) + _framed(name.encode())).digest()
+    return _sha256(b"seq" + _text(source) + _framed(_number(name))).digest()
 
 
 def commitment_of(salt: bytes, body: bytes, raw: bytes | None) -> bytes:
@@ -148,6 +149,7 @@ def verify(links: Iterable[Link], head: Head | Link | None = None) -> tuple[Brea
     starts: dict[str, bytes] = {}
     texts: dict[str, bytes] = {}
     found: list[Break] = []
+    sha256, length, middle, joined = _sha256, _LENGTH, _MIDDLE, b"".join
     # Flat and without calls, because it is read by the million: there are words only where it is wrong.
     for link in links:
         seq, at, source, event_id, key, kind, item, schema, commitment, hashed, salt, body, raw = link
@@ -157,25 +159,17 @@ def verify(links: Iterable[Link], head: Head | Link | None = None) -> tuple[Brea
             else:
                 start = starts.get(source) or _kept(starts, source, b"id")
                 name = event_id.encode()
-                name_fits = key == _sha256(start + _LENGTH(len(name)) + name).digest()
-            item_bytes = item.encode()
+                name_fits = key == sha256(start + length(len(name)) + name).digest()
+            what = texts.get(kind) or _kept(texts, kind, b"")
+            shape = texts.get(schema) or _kept(texts, schema, b"")
+            about = item.encode()
+            size, end = length(len(about)), length(len(commitment))
+            parts = (_START, prev, middle(8, seq, 8, at, 32), key, what, size, about, shape, end, commitment)
             fine = (
                 name_fits
                 and seq == last_seq + 1
                 and at >= last_at
-                and hashed
-                == _sha256(
-                    _START
-                    + prev
-                    + _MIDDLE(8, seq, 8, at, 32)
-                    + key
-                    + (texts.get(kind) or _kept(texts, kind, b""))
-                    + _LENGTH(len(item_bytes))
-                    + item_bytes
-                    + (texts.get(schema) or _kept(texts, schema, b""))
-                    + _LENGTH(len(commitment))
-                    + commitment
-                ).digest()
+                and hashed == sha256(joined(parts)).digest()
             )
             if salt is None:
                 fine = fine and body is raw is None
@@ -188,7 +182,7 @@ def verify(links: Iterable[Link], head: Head | Link | None = None) -> tuple[Brea
         except _UNREADABLE:
             fine = False
         if not fine:
-            found.extend(Break(seq, what) for what in _faults(before, link))
+            found.extend(Break(seq, fault) for fault in _faults(before, link))
         before, prev, last_seq, last_at = link, hashed, seq, at
     return tuple(found)
 
@@ -239,13 +233,19 @@ def _hash(
     prev: bytes, seq: int, at: int, key: bytes, kind: str, item: str, schema: str, commitment: bytes
 ) -> bytes:
     fixed = _FIXED(len(prev), prev, 8, seq, 8, at, len(key), key)
-    rest = _framed(kind.encode(), item.encode(), schema.encode(), commitment)
-    return hashlib.sha256(_DOMAIN + fixed + rest).digest()
+    rest = _text(kind) + _framed(item.encode()) + _text(schema) + _framed(commitment)
+    return _sha256(_DOMAIN + fixed + rest).digest()
 
 
 def _number(value: int) -> bytes:
     return value.to_bytes(8, "big", signed=True)
 
 
-def _framed(*parts: bytes) -> bytes:
-    return b"".join([piece for part in parts for piece in (_LENGTH(len(part)), part)])
+def _framed(part: bytes) -> bytes:
+    return _LENGTH(len(part)) + part
+
+
+@lru_cache(maxsize=1024)
+def _text(text: str) -> bytes:
+    """The same for a text that comes again and again: a source, a kind."""
+    return _framed(text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -15,6 +16,7 @@ from flyball.core.facts import (
     DefinitionsApproved,
     LabelSettled,
     LabelsKnown,
+    LabelWithdrawn,
     LetterDropped,
     LetterRequeued,
     Recorded,
@@ -24,7 +26,7 @@ from flyball.core.facts import (
 )
 from flyball.core.gauges_queue import HOUR, Queue
 from flyball.core.gauges_windows import Newest, quantile_of
-from flyball.core.ids import BatchId, Instant, ItemId, Position, RunId, Seconds
+from flyball.core.ids import AnnotatorId, BatchId, Instant, ItemId, Position, RunId, Seconds
 from flyball.core.signal import Reading
 
 LABELS_KEPT = 500
@@ -40,9 +42,12 @@ class Integration:
     captured: int = 0
     integrated: int = 0
     last_success: Instant | None = None
-    waiting: dict[ItemId, dict[Position, Instant]] = field(default_factory=dict)
+    #: By item, since when each answer waits, and whose it is.
+    waiting: dict[ItemId, dict[Position, tuple[Instant, AnnotatorId]]] = field(default_factory=dict)
     item_of: dict[Position, ItemId] = field(default_factory=dict)
-    parked: set[Position] = field(default_factory=set)
+    #: What is parked, with its item and annotator unless it was settled before; and what waits once more.
+    parked: dict[Position, tuple[ItemId, AnnotatorId] | None] = field(default_factory=dict)
+    again: set[Position] = field(default_factory=set)
     #: When the time to a receipt was measured, and its 99th percentile then.
     receipts: tuple[Instant, Seconds] | None = None
     latencies: deque[tuple[Instant, Seconds]] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
@@ -50,24 +55,33 @@ class Integration:
     def observe(self, recorded: Recorded) -> None:
         """Take one fact in."""
         match recorded.fact:
-            case AnswerGiven(draft=False, item=item):
+            case AnswerGiven(draft=False, item=item, annotator=annotator, withdrawn=withdrawn):
                 self.captured += 1
-                self.waiting.setdefault(item, {})[recorded.seq] = recorded.at
-                self.item_of[recorded.seq] = item
+                self._waits(recorded.seq, item, annotator, recorded.at)
+                if withdrawn:  # nothing more is to come of what was taken back, nor of this
+                    those = [seq for seq, (_, by) in self.waiting[item].items() if by == annotator]
+                    self._leave(*those)
             case AnswerParked(answer=answer):
-                self.parked.add(answer)
+                of = self.item_of.get(answer)
+                self.parked[answer] = None if of is None else (of, self.waiting[of][answer][1])
                 self._leave(answer)
-            case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
-                self.parked.discard(answer)
+            case LetterDropped(fact=answer):
+                self.parked.pop(answer, None)
+                self._leave(answer)
+            case LetterRequeued(fact=answer):
+                self._waits_again((answer,), recorded.at)
             case DefinitionsApproved(answers=answers) | ClassAllowed(answers=answers):
-                self.parked.difference_update(answers)
+                self._waits_again(answers, recorded.at)
             case LabelSettled(item=item, answers=answers, superseded=superseded) if answers:
-                self.parked.difference_update(answers)
+                for answer in (*answers, *superseded):
+                    self.parked.pop(answer, None)
                 # What an annotator said before changing their mind is settled along with it.
                 newest = max(*answers, *superseded, 0)
-                for answer in [seq for seq in self.waiting.get(item, ()) if seq <= newest]:
-                    self.latencies.append((recorded.at, recorded.at - self._leave(answer)))
+                settled = [seq for seq in self.waiting.get(item, ()) if seq <= newest]
+                self.latencies.extend((recorded.at, recorded.at - since) for since in self._leave(*settled))
                 self.last_success = recorded.at
+            case LabelWithdrawn(item=item, answers=answers):
+                self._leave(*(seq for seq in self.waiting.get(item, ()) if seq <= max(answers, default=0)))
             case CaptureMeasured(p99=p99):
                 self.receipts = (recorded.at, p99)
             case _:
@@ -88,16 +102,29 @@ class Integration:
             "dlq.depth": float(len(self.parked)),
         }
 
-    def _leave(self, answer: Position) -> Instant:
-        """The answer leaves the backlog. Gives when it was captured."""
-        item = self.item_of.pop(answer, None)
-        if item is None:
-            return 0.0
-        self.integrated += 1
-        at = self.waiting[item].pop(answer)
-        if not self.waiting[item]:
-            del self.waiting[item]
-        return at
+    def _waits(self, answer: Position, item: ItemId, annotator: AnnotatorId, since: Instant) -> None:
+        self.waiting.setdefault(item, {})[answer] = since, annotator
+        self.item_of[answer] = item
+
+    def _waits_again(self, answers: Sequence[Position], since: Instant) -> None:
+        """What was parked is looked at once more; it counts as integrated once."""
+        for answer in answers:
+            if (told := self.parked.pop(answer, None)) is not None:
+                self._waits(answer, *told, since)
+                self.again.add(answer)
+
+    def _leave(self, *answers: Position) -> list[Instant]:
+        """The answers leave the backlog, if they are in it. Gives since when each waited."""
+        found: list[Instant] = []
+        for answer in answers:
+            if (item := self.item_of.pop(answer, None)) is None:
+                continue
+            self.integrated += answer not in self.again
+            self.again.discard(answer)
+            found.append(self.waiting[item].pop(answer)[0])
+            if not self.waiting[item]:
+                del self.waiting[item]
+        return found
 
 
 @dataclass(slots=True)
@@ -121,6 +148,10 @@ class Labels:
                 self.answers += 1
             case LabelSettled() as fact:
                 self._settled(fact, recorded.at)
+            case LabelWithdrawn(batch=batch, label=label):
+                self.labels -= 1
+                if batch in self.open:
+                    self.open[batch] -= Counter([label])
             case LabelsKnown(count=count):
                 self.labels += count
             case BatchSettled(batch=batch):

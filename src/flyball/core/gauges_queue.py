@@ -12,6 +12,7 @@ from flyball.core.facts import (
     BatchSettled,
     ItemsArrived,
     LabelSettled,
+    LabelWithdrawn,
     Recorded,
     TeamMeasured,
 )
@@ -29,10 +30,11 @@ ANSWERS_KEPT = 50
 
 @dataclass(slots=True)
 class Batch:
-    """A batch that is out: the answers its items lack, and the items without a label."""
+    """A batch that is out: the answers each item needs, those its items lack, the items without a label."""
 
     at: Instant
     model: ModelVersion | None
+    needed: int
     lacking: dict[ItemId, int]
     unsettled: set[ItemId]
     waiting: int
@@ -60,6 +62,9 @@ class Queue:
             case LabelSettled(batch=name, item=item) if name in self.open:
                 self.open[name].unsettled.discard(item)
                 self._lacks(self.open[name], item, 0)
+            case LabelWithdrawn(batch=name, item=item) if name in self.open:
+                self.open[name].unsettled.add(item)
+                self._lacks(self.open[name], item, self.open[name].needed)
             case BatchReleased() as fact:
                 self._released(fact, recorded.at)
             case BatchSettled() as fact:
@@ -95,7 +100,7 @@ class Queue:
     def _released(self, fact: BatchReleased, at: Instant) -> None:
         needed = max(1, fact.answers_needed)
         lacking = dict.fromkeys(fact.items, needed)
-        self.open[fact.batch] = Batch(at, fact.model, lacking, set(fact.items), needed * len(lacking))
+        self.open[fact.batch] = Batch(at, fact.model, needed, lacking, set(fact.items), needed * len(lacking))
         self.newest_model = fact.model
         self.asked += len(fact.items) * fact.answers_needed
         self.released_at[fact.batch] = at
@@ -104,7 +109,7 @@ class Queue:
 
     def _lacks(self, batch: Batch, item: ItemId, answers: int) -> None:
         before = batch.lacking.pop(item, 0)
-        batch.waiting += answers - before if before else 0
+        batch.waiting += answers - before
         if answers > 0:
             batch.lacking[item] = answers
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from json import encoder
 from typing import Any, NewType
 
 ItemId = NewType("ItemId", str)
@@ -37,9 +38,22 @@ def digest_of(content: bytes) -> Digest:
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def _written_by(made: Any) -> Callable[[Any, int], Iterable[str]]:
+    if made is None:  # not on every Python
+        return lambda value, level: _CANONICAL.iterencode(value)
+    written: Callable[[Any, int], Iterable[str]] = made(
+        None, _CANONICAL.default, encoder.encode_basestring, None, ":", ",", True, False, False
+    )
+    return written
+
+
+# `JSONEncoder.encode` makes one for each value, which takes as long as to write the value.
+_written = _written_by(getattr(encoder, "c_make_encoder", None))
+
+
 def canonical(value: Any) -> bytes:
     """A value as JSON with sorted keys and no white space; NaN and infinity are refused (ValueError)."""
-    return _CANONICAL.encode(value).encode()
+    return "".join(_written(value, 0)).encode()
 
 
 @dataclass(frozen=True, slots=True)

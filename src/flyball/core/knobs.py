@@ -193,8 +193,8 @@ _KNOBS: tuple[Knob, ...] = (
     ),
     _seconds(
         name="integrate.every",
-        default=10.0,
-        meaning="How often answers are settled into labels.",
+        default=0.0,
+        meaning="How often answers are settled into labels; 0: whenever some wait.",
     ),
     Knob(
         name="integrate.batch",
@@ -212,15 +212,13 @@ _KNOBS: tuple[Knob, ...] = (
         low=1,
         high=64,
         unit="workers",
-        meaning="How many passes of integration run at once.",
-        takes_effect=False,
+        meaning="How many processes `flyball integrate --watch` merges with; more than one on PostgreSQL.",
     ),
     _share(
         name="annotator.weight",
         default=1.0,
-        meaning="How much an annotator's answers count when answers differ.",
+        meaning="How much an annotator's vote counts when answers differ, by majority or by weight.",
         per="annotator",
-        takes_effect=False,
     ),
     Knob(
         name="rule.paused",

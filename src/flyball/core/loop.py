@@ -22,6 +22,7 @@ from flyball.core.facts import (
     ItemsArrived,
     LabelSettled,
     LabelsKnown,
+    LabelWithdrawn,
     ModelPromoted,
     ModelTrained,
     PoolScored,
@@ -36,10 +37,8 @@ from flyball.core.facts import (
     TransitionEnded,
 )
 from flyball.core.ids import START, BatchId, Digest, Instant, ModelVersion, Position, RunId
-from flyball.core.loop_parts import Judged, Merging, OpenBatch, Transition
+from flyball.core.loop_parts import Judgements, Merging, OpenBatch, Transition
 
-#: How many labelled items are kept at hand to measure on, and as many of the reserve.
-JUDGED_KEPT = 2000
 #: Why a run ended without a result: something outside was away; its settings or code are not these.
 OUTSIDE, OUTDATED = "outside", "outdated"
 #: How many of the newest items are kept at hand to see how the world moves.
@@ -70,8 +69,7 @@ class LoopState:
     classes: Counter[str] = field(default_factory=Counter)
     labels_at: Position = START
     answered_labels: int = 0
-    judged: deque[Judged] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
-    judged_reserve: deque[Judged] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
+    judged: Judgements = field(default_factory=Judgements)
     # runs and models
     running: dict[RunId, Recorded] = field(default_factory=dict)
     again_at: dict[RunId, Instant] = field(default_factory=dict)
@@ -135,6 +133,8 @@ class LoopState:
                 self.open[batch].unanswered.discard(item)
             case LabelSettled() as fact:
                 self._settled(fact, recorded.seq)
+            case LabelWithdrawn() as fact:
+                self._withdrawn(fact, recorded.seq)
             case BatchSettled(batch=batch):
                 self.open.pop(batch, None)
                 self.cycles += 1
@@ -217,17 +217,19 @@ class LoopState:
         self.answered_labels += 1
         batch = self.open.get(fact.batch) if fact.batch else None
         if batch is None or fact.item not in batch.unsettled:
+            self.judged.anew(fact.item, fact.label)
             return
-        batch.unsettled.discard(fact.item)
-        batch.unanswered.discard(fact.item)
-        released = batch.released
-        if released.model is not None and fact.item in released.scores:
-            scores = tuple(released.scores[fact.item])
-            reserve = fact.item in released.reserve
-            judged = Judged(fact.item, fact.label, scores, released.model, reserve, seq)
-            self.judged.append(judged)
-            if reserve:
-                self.judged_reserve.append(judged)
+        batch.settled(fact.item)
+        self.judged.settled(batch.released, fact, seq)
+
+    def _withdrawn(self, fact: LabelWithdrawn, seq: Position) -> None:
+        self.classes[fact.label] -= 1
+        self.classes += Counter()  # a class of which nothing is left is none
+        self.labels_at = seq
+        self.answered_labels -= 1
+        if (batch := self.open.get(fact.batch) if fact.batch else None) is not None:
+            batch.asked_again(fact.item)
+        self.judged.withdrawn(fact.item)
 
     def _scored(self, fact: PoolScored, recorded: Recorded) -> None:
         while self.unscored and self.unscored[0].cursor <= fact.cursor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flyball.core.facts import (
     ActionAsked,
@@ -11,6 +11,7 @@ from flyball.core.facts import (
     BatchReleased,
     ClassAllowed,
     ClassBlocked,
+    LabelSettled,
     Recorded,
     TransitionBegan,
 )
@@ -26,6 +27,16 @@ class OpenBatch:
     unanswered: set[ItemId]
     unsettled: set[ItemId]
 
+    def settled(self, item: ItemId) -> None:
+        """An item has its label, and nobody has to answer it any more."""
+        self.unsettled.discard(item)
+        self.unanswered.discard(item)
+
+    def asked_again(self, item: ItemId) -> None:
+        """An item lost its label, and waits for another word."""
+        self.unsettled.add(item)
+        self.unanswered.add(item)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -37,6 +48,41 @@ class Judged:
     model: ModelVersion
     reserve: bool
     seq: Position
+
+
+#: How many labelled items are kept at hand to measure on, and as many of the reserve.
+JUDGED_KEPT = 2000
+
+
+@dataclass(slots=True)
+class Judgements:
+    """The newest labels of batches that a model had scored, each item with the label that it has now."""
+
+    all: dict[ItemId, Judged] = field(default_factory=dict)
+    reserve: dict[ItemId, Judged] = field(default_factory=dict)
+
+    def settled(self, released: BatchReleased, fact: LabelSettled, seq: Position) -> None:
+        """An item of a batch has its label."""
+        if released.model is None or fact.item not in released.scores:
+            return
+        scores, reserve = tuple(released.scores[fact.item]), fact.item in released.reserve
+        judged = Judged(fact.item, fact.label, scores, released.model, reserve, seq)
+        for those in (self.all, self.reserve) if reserve else (self.all,):
+            those.pop(fact.item, None)
+            those[fact.item] = judged
+            if len(those) > JUDGED_KEPT:
+                del those[next(iter(those))]
+
+    def anew(self, item: ItemId, label: str) -> None:
+        """An item has another label now."""
+        for those in (self.all, self.reserve):
+            if item in those:
+                those[item] = replace(those[item], label=label)
+
+    def withdrawn(self, item: ItemId) -> None:
+        """An item has no label any more."""
+        self.all.pop(item, None)
+        self.reserve.pop(item, None)
 
 
 #: What a rule asks for where it finds that the shares of classes moved.

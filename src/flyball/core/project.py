@@ -19,6 +19,7 @@ from flyball.core.facts import (
     ItemsArrived,
     LabelSettled,
     LabelsKnown,
+    LabelWithdrawn,
     LetterDropped,
     LetterRequeued,
     Recorded,
@@ -69,6 +70,15 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """An item's label was taken back: it is in the pool again, or with the annotators still."""
+
+    seq: Position
+    item: ItemId
+    state: Literal["pool", "offered"]
+
+
+@dataclass(frozen=True, slots=True)
 class Stood:
     """How answers stand from now on. None: nobody has looked at it, or it is to be looked at again.
 
@@ -79,7 +89,7 @@ class Stood:
     only_new: bool = False
 
 
-Change = Arrived | Offered | Labelled | Stood
+Change = Arrived | Offered | Labelled | Unlabelled | Stood
 
 
 def changes(
@@ -105,6 +115,8 @@ def changes(
                     found.append(_known(recorded.seq, known))
                 case BatchReleased() as fact:
                     found.append(Offered(recorded.seq, fact.batch, fact.items, frozenset(fact.reserve)))
+                case LabelWithdrawn(item=item, batch=batch):
+                    found.append(Unlabelled(recorded.seq, item, "pool" if batch is None else "offered"))
                 case _:
                     pass
     return tuple(found)
@@ -141,14 +153,24 @@ def stood(
 
 def asked(those: Iterable[Change]) -> list[ItemId]:
     """The items whose present standing `checked` has to know."""
-    return [item for each in those if isinstance(each, Arrived | Offered) for item in each.items]
+    found: list[ItemId] = []
+    for each in those:
+        match each:
+            case Arrived(items=items) | Offered(items=items):
+                found += items
+            case Unlabelled(item=item):
+                found.append(item)
+            case _:
+                pass
+    return found
 
 
 def checked(those: Sequence[Change], standing: Mapping[ItemId, Standing]) -> tuple[Change, ...]:
     """The same changes, known to be possible in this order, with `Arrived.early` filled in.
 
     `standing`: how the items of `asked` stand now; unknown ones are left out. Raises DuplicateItems
-    for an item that is there already, StaleItems for one that is offered and not in the pool.
+    for an item that is there already, StaleItems for one that is offered and not in the pool, or whose
+    label is taken back and that has none.
     """
     now = dict(standing)
     return tuple(_checked(each, now) for each in those)
@@ -173,6 +195,10 @@ def _checked(change: Change, now: dict[ItemId, Standing]) -> Change:
         case Labelled():
             for item in change.items:
                 now[item] = "labelled" if now.get(item, "awaited") != "awaited" else "awaited"
+        case Unlabelled(item=item, state=state):
+            if now.get(item) != "labelled":
+                raise StaleItems(f"no label of item {item} can be taken back: it has none (any more).")
+            now[item] = state
         case Stood():
             pass
         case _:

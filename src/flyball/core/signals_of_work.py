@@ -118,13 +118,13 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     _count(
         name="integrate.count",
         meaning="Answers integrated since the loop was made; its rate is the speed of integration.",
-        how="Answers that were settled into a label or parked.",
+        how="Answers that were settled into a label, taken back, parked or dropped, each counted once.",
     ),
     _seconds(
         name="integrate.latency_p95",
         better="lower",
         meaning="How long an answer waits until it is part of a label: 95% of them not longer than this.",
-        how="The 95th percentile of captured to settled, over the newest 1,000 settled in the last hour.",
+        how="The 95th percentile of captured, or tried once more, to settled: the newest 1,000 of an hour.",
     ),
     _seconds(
         name="integrate.last_success_age",
@@ -136,7 +136,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         name="backlog.depth",
         better="lower",
         meaning="Answers that were captured and are not integrated.",
-        how="Captured less settled less parked, drafts not counted.",
+        how="Captured less integrated, and those that are tried once more; drafts not counted.",
     ),
     _count(
         name="dlq.depth",

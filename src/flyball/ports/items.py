@@ -45,10 +45,11 @@ class ItemState:
 
 @dataclass(frozen=True, slots=True)
 class Unless:
-    """Items that were read when the log ended at that place."""
+    """What was read when the log ended at that place: items, and what facts of these kinds say."""
 
     read_at: Position
-    items: Sequence[ItemId]
+    items: Sequence[ItemId] = ()
+    kinds: Sequence[str] = ()
 
 
 class Items(Protocol):

@@ -120,7 +120,8 @@ class Commit:
     `notes` are small checkpoints by name: of no worth to history, only to a fast restart. `apart`: the
     facts come from several hands; one that conflicts is kept as evidence and the others are written.
     `standing`: how answers stand of which no fact here says it. `unless`: after this place nobody may have
-    said or settled anything about the items, or it raises StaleItems and nothing is written.
+    said or settled anything about the items, or written a fact of the kinds, or it raises StaleItems and
+    nothing is written.
     """
 
     facts: Sequence[Draft] = ()
@@ -276,6 +277,7 @@ class Store:
     """The store of one loop. `close` frees its files and its lock; it is not used after that.
 
     `shared`: other processes may write at the same time. `leads`: whether this one of them all decides.
+    `serving`: show others that this process serves the loop; to be called again and again while it does.
     """
 
     log: Log
@@ -285,6 +287,7 @@ class Store:
     close: Callable[[], None]
     shared: bool = False
     leads: Callable[[], bool] = lambda: True
+    serving: Callable[[], bool] = lambda: True
 
 
 class Segments(Protocol):

@@ -61,6 +61,12 @@ class LoopSettings:
             values.lasting, "A batch that is out longer is settled without the missing ones."
         ),
     )
+    parts_patience: Seconds = field(
+        default=60.0,
+        metadata=values.key(
+            values.lasting, "An answer in parts that lacks some of them for longer is told as late."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ class StoreSettings:
     )
     checkpoints: str = field(
         default="checkpoints",
-        metadata=values.key(values.text, "The directory of the signed checkpoints; another disk is better."),
+        metadata=values.key(
+            place, "The directory of the signed checkpoints, or s3://BUCKET/PREFIX; elsewhere is better."
+        ),
     )
     cache: str = field(
         default="cache",

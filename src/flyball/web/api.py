@@ -31,6 +31,8 @@ LOOK = 0.5
 #: How often the time that callers wait is written down, in seconds.
 MEASURED_EVERY: Seconds = 60.0
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class Refused(Exception):
     """A request that is not served: status, a word for the reason, a sentence, and where in the body."""
@@ -61,7 +63,7 @@ def told(flaws: Sequence[Flaw]) -> dict[str, Any]:
 
 def answered(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A value as JSON."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    body = _JSON.encode(value).encode(errors="replace")
     return Response(body, status, headers, media_type="application/json")
 
 

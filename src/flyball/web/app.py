@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flyball.core.strict_json import Flaw
 from flyball.web import events, health, webhooks
@@ -27,12 +28,30 @@ def make_app(api: Api) -> Starlette:
     """The app of one loop."""
     app = Starlette(
         routes=[route for part in ROUTES for route in part(api)],
-        middleware=[Middleware(Guard, api=api)],
+        middleware=[Middleware(Guard, api=api), Middleware(_Short, api=api)],
         exception_handlers={Refused: _refused, HTTPException: _http, Exception: _bug},
     )
     app.state.api = api
     app.router.redirect_slashes = False
     return app
+
+
+class _Short:
+    """The way of events: to find it among all routes would take as long as to serve it."""
+
+    def __init__(self, app: ASGIApp, api: Api) -> None:
+        self._app, self._post = app, events.poster(api)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != events.PATH or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._post(request)
+        except Refused as refused:
+            response = await _refused(request, refused)
+        await response(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

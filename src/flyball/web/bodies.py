@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.types import Message
@@ -31,54 +31,69 @@ class Body:
     lines: bool
 
 
-@asynccontextmanager
-async def body_of(
+def body_of(
     api: Api, request: Request, anything: bool = False, held: Held | None = None
-) -> AsyncIterator[Body]:
-    """The body of a request, while it is worked on. Raises Refused.
+) -> AbstractAsyncContextManager[Body]:
+    """The body of a request, while it is worked on. Raises Refused, here or when it is entered.
 
     `anything`: of whatever content type, for those who sign what they send. `held`: among which bodies it
     counts; without, among those of callers that are known.
     """
-    lines = False if anything else _is_lines(request)
-    packed = _is_packed(request)
-    reading = _Reading(api, held or api.held, zlib.decompressobj(31) if packed else None, lines)
-    try:
-        try:
-            reading.refuse_announced(request.headers.get("content-length"))
-            async with asyncio.timeout(api.patience):
-                while reading.more:
-                    reading.take(await request.receive())
-            reading.end()
-        except Refused as refused:
-            if reading.more:
-                await throw_away(request)
-            refused.headers["connection"] = "close"
-            raise
-        except TimeoutError:
-            flaw = Flaw("slow_body", f"the body took longer than {api.patience:g} s to come")
-            raise Refused(408, flaw, {"connection": "close"}) from None
-        yield Body(bytes(reading.body), lines)
-    finally:
-        reading.let_go()
+    return _Reading(api, request, anything, held or api.held)
 
 
 class _Reading:
-    def __init__(self, api: Api, held: Held, unpack: zlib._Decompress | None, lines: bool) -> None:
-        self._api, self._held, self._unpack, self._lines = api, held, unpack, lines
+    def __init__(self, api: Api, request: Request, anything: bool, held: Held) -> None:
+        headers = request.headers
+        self._api, self._request, self._held = api, request, held
+        self._lines = False if anything else _is_lines(headers.get("content-type", ""))
+        packed = _is_packed(headers.get("content-encoding", ""))
+        self._unpack = zlib.decompressobj(31) if packed else None
+        self._announced = headers.get("content-length")
         self._most = api.settings.batch_bytes
+        #: What is not larger than this is not too large, whatever it is.
+        self._small = min(api.settings.body_bytes, self._most)
         self._came = 0
-        self.body = bytearray()
+        self._body = bytearray()
         #: Whether the rest of the body is still to come.
-        self.more = True
+        self._more = True
 
-    def refuse_announced(self, length: str | None) -> None:
+    async def __aenter__(self) -> Body:
+        try:
+            await self._read()
+        except BaseException:
+            self._let_go()
+            raise
+        return Body(bytes(self._body), self._lines)
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._let_go()
+
+    async def _read(self) -> None:
+        try:
+            self._refuse_announced()
+            async with asyncio.timeout(self._api.patience):
+                while self._more:
+                    self._take(await self._request.receive())
+            if self._unpack is not None and not self._unpack.eof:
+                raise _not_gzip("the gzip is cut short")
+        except Refused as refused:
+            if self._more:
+                await throw_away(self._request)
+            refused.headers["connection"] = "close"
+            raise
+        except TimeoutError:
+            flaw = Flaw("slow_body", f"the body took longer than {self._api.patience:g} s to come")
+            raise Refused(408, flaw, {"connection": "close"}) from None
+
+    def _refuse_announced(self) -> None:
+        length = self._announced
         if length is not None and length.isdecimal() and int(length[:20]) > self._most:
             raise self._too_large()
 
-    def take(self, message: Message) -> None:
+    def _take(self, message: Message) -> None:
         chunk: bytes = message.get("body", b"")
-        self.more = bool(message.get("more_body"))
+        self._more = bool(message.get("more_body"))
         if message["type"] == "http.disconnect":
             raise Refused(400, Flaw("cut_short", "the connection ended before the body did"))
         self._came += len(chunk)
@@ -89,7 +104,7 @@ class _Reading:
             return
         try:
             while chunk and not self._unpack.eof:
-                self._add(self._unpack.decompress(chunk, self._most - len(self.body) + 1))
+                self._add(self._unpack.decompress(chunk, self._most - len(self._body) + 1))
                 chunk = self._unpack.unconsumed_tail
         except zlib.error:
             raise _not_gzip("the body is no gzip") from None
@@ -103,24 +118,20 @@ class _Reading:
             flaw = Flaw("busy", "too many large bodies come at the same time; send this again in a moment")
             raise Refused(503, flaw, {"retry-after": "1"})
         self._held.bytes += len(piece)
-        self.body += piece
-        if len(self.body) > self._limit():
+        self._body += piece
+        if len(self._body) > self._small and len(self._body) > self._limit():
             raise self._too_large()
 
     def _limit(self) -> int:
-        single = not self._lines and self.body[:1024].lstrip(b" \t\r\n")[:1] == _OBJECT
+        single = not self._lines and self._body[:1024].lstrip(b" \t\r\n")[:1] == _OBJECT
         return self._api.settings.body_bytes if single else self._most
 
     def _too_large(self) -> Refused:
         message = f"the body is larger than {self._limit()} bytes; send less at a time"
         return Refused(413, Flaw("too_large", message))
 
-    def end(self) -> None:
-        if self._unpack is not None and not self._unpack.eof:
-            raise _not_gzip("the gzip is cut short")
-
-    def let_go(self) -> None:
-        self._held.bytes -= len(self.body)
+    def _let_go(self) -> None:
+        self._held.bytes -= len(self._body)
 
 
 async def throw_away(request: Request) -> None:
@@ -141,8 +152,8 @@ def _not_gzip(message: str) -> Refused:
     return Refused(400, Flaw("bad_gzip", message))
 
 
-def _is_packed(request: Request) -> bool:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+def _is_packed(header: str) -> bool:
+    encoding = header.strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return True
     if encoding in ("identity", ""):
@@ -151,8 +162,9 @@ def _is_packed(request: Request) -> bool:
     raise Refused(415, flaw, {"accept-encoding": "gzip", "connection": "close"})
 
 
-def _is_lines(request: Request) -> bool:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+@lru_cache(maxsize=64)
+def _is_lines(header: str) -> bool:
+    kind, _, parameters = header.partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if charset.startswith("charset=") and charset not in ("charset=utf-8", "charset=utf8"):
         raise Refused(415, Flaw("unknown_charset", "JSON is UTF-8"), {"connection": "close"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from flyball.web.bodies import Body, body_of
 from flyball.work.events_in import answer_of, skew_of
 from flyball.work.handed import SOURCE
 
+PATH = "/v1/events"
 #: The most events in one body; and from how many bytes on a body is read in a thread.
 MOST, LARGE = 5_000, 32_768
 
@@ -34,41 +35,46 @@ class Piece:
 
 def routes(api: Api) -> Sequence[BaseRoute]:
     """The route."""
+    return [Route(PATH, poster(api), methods=["POST"])]
+
+
+def poster(api: Api) -> Callable[[Request], Awaitable[Response]]:
+    """What answers a request with events. It raises Refused."""
+    reader = Reader()
 
     async def post(request: Request) -> Response:
         async with body_of(api, request) as body:
             most = api.settings.body_bytes
             if len(body.raw) > LARGE:
-                pieces, many = await asyncio.to_thread(parsed, body, most)
+                pieces, many = await asyncio.to_thread(parsed, body, most, Reader())
             else:
-                pieces, many = parsed(body, most)
+                pieces, many = parsed(body, most, reader)
             return await _taken(api, pieces, many)
 
-    return [Route("/v1/events", post, methods=["POST"])]
+    return post
 
 
-def parsed(body: Body, most: int) -> tuple[list[Piece], bool]:
+def parsed(body: Body, most: int, reader: Reader) -> tuple[list[Piece], bool]:
     """The events of a body, and whether it may hold many. Raises Refused where it cannot be read.
 
     `most`: the bytes of one event.
     """
     try:
         if body.lines:
-            return _limited(_of_lines(body.raw, most)), True
+            return _limited(_of_lines(body.raw, most, reader)), True
         if body.raw.lstrip(b" \t\r\n")[:1] == b"[":
-            return _limited(_of_array(body.raw, most)), True
-        return [_piece("", Reader().one(body.raw), most)], False
+            return _limited(_of_array(body.raw, most, reader)), True
+        return [_piece("", reader.one(body.raw), most)], False
     except BadJson as error:
         raise Refused(400, error.flaw) from None
 
 
-def _of_array(raw: bytes, most: int) -> Iterator[Piece]:
-    for place, read in enumerate(Reader().elements(raw)):
+def _of_array(raw: bytes, most: int, reader: Reader) -> Iterator[Piece]:
+    for place, read in enumerate(reader.elements(raw)):
         yield _piece(pointer(place), read, most)
 
 
-def _of_lines(raw: bytes, most: int) -> Iterator[Piece]:
-    reader = Reader()
+def _of_lines(raw: bytes, most: int, reader: Reader) -> Iterator[Piece]:
     for number, line in lines(raw):
         where = pointer(number - 1)
         if len(line) > most:  # and it is not read at all

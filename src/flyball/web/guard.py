@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,7 +59,7 @@ class Guard:
                 return None
             flaw = Flaw("unauthorized", "show the loop's token: Authorization: Bearer …")
             return Refused(401, flaw, {"www-authenticate": 'Bearer realm="flyball"'})
-        if is_loopback(_host_of(headers.get("host", ""))):
+        if _is_here(headers.get("host", "")):
             return None
         # A page in a browser on this machine can have its name point here, and would be let in.
         flaw = Flaw("wrong_host", "without a token this is served to this machine only, by its own name")
@@ -77,6 +78,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=64)
+def _is_here(header: str) -> bool:
+    return is_loopback(_host_of(header))
 
 
 def _host_of(header: str) -> str:

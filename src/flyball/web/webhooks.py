@@ -3,86 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flyball.core.mappings import Map
-from flyball.core.signatures import Scheme, Verdict, verify
+from flyball.core.signatures import Verdict
 from flyball.core.strict_json import Flaw
 from flyball.errors import FlyballError
-from flyball.settings import SourceSettings
 from flyball.web.api import Api, Refused, answered, capture
-from flyball.web.bodies import body_of, throw_away
+from flyball.web.bodies import Body, body_of, throw_away
+from flyball.web.callers import Caller, Callers
 from flyball.web.events import overall, receipt_of
 from flyball.work.deliveries import Delivery, Origin, keep, of_bytes, source_of
 from flyball.work.intake import CALLED
-from flyball.work.source_settings import map_of, scheme_of, secrets_of
 
 #: What is told to a caller that is not believed: nothing that helps to guess.
 _FORGED = Flaw("bad_signature", "the signature of this call is missing, wrong or too old")
+_BUSY = Flaw("busy", "too many large bodies come at the same time; send this again in a moment")
+_CLOSE = {"connection": "close"}
 #: More bytes than this are read in a thread.
 LARGE = 32_768
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A source that calls us, with its secrets as they are, not as they are written."""
-
-    name: str
-    settings: SourceSettings
-    scheme: Scheme
-    secrets: tuple[str, ...]
-    by: Map
-
-    @property
-    def signs(self) -> bool:
-        """Whether a call shows only with its body from whom it is."""
-        return self.scheme != "secret"
-
-    def verdict(self, headers: Sequence[tuple[str, str]], body: bytes, now: float) -> Verdict:
-        """Whether a call is from this source."""
-        tolerance, header = self.settings.tolerance, self.settings.header
-        return verify(self.scheme, headers, body, self.secrets, now, tolerance, header)
-
-
-def callers_of(sources: Mapping[str, SourceSettings], environment: Mapping[str, str]) -> Mapping[str, Caller]:
-    """The sources that may call: those with secrets. Raises BadUsage where one cannot be used as written."""
-    found = {}
-    for name, source in sources.items():
-        if source.secrets:
-            secrets = secrets_of(name, source, environment)
-            found[name] = Caller(name, source, scheme_of(name, source), secrets, map_of(name, source))
-    return found
-
-
 def routes(api: Api) -> Sequence[BaseRoute]:
     """The route. Raises BadUsage for sources whose settings cannot be used."""
-    callers = callers_of(api.tools.settings.sources, api.environment)
+    callers = Callers(api.tools, api.environment)
     # Signatures are of real time, also where the loop's world is a faster one.
     wall = api.wall or api.tools.clock.now
 
     async def post(request: Request) -> Response:
+        if callers.changed:
+            await asyncio.to_thread(callers.look)
         caller = callers.get(request.path_params["name"])
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        if caller is None:  # as a forged call
-            await _refuse_unread(api, request)
-        verdict = caller.verdict(headers, b"", wall())
-        if not (verdict.ok or (caller.signs and verdict.reason == "wrong-signature")):
+        verdict = None if caller is None else caller.verdict(headers, b"", wall())
+        known = verdict is not None and verdict.ok
+        if not known and api.strange.bytes >= api.strange.most:
+            raise Refused(503, _BUSY, {"retry-after": "1", "connection": "close"})
+        if caller is None or verdict is None or not (known or _may_sign(caller, verdict)):
             await _refuse_unread(api, request, verdict)
-        held = api.strange if caller.signs else api.held
-        async with body_of(api, request, anything=True, held=held) as body:
+        async with _body_of(api, request, known) as body:
             if len(body.raw) > LARGE:
                 verdict = await asyncio.to_thread(caller.verdict, headers, body.raw, wall())
             else:
                 verdict = caller.verdict(headers, body.raw, wall())
             if not verdict.ok:
                 _count(api, verdict)
-                raise Refused(401, _FORGED)
+                raise Refused(401, _FORGED, _CLOSE)
             origin = Origin(source_of(caller.name), CALLED, verdict.delivery)
             if len(body.raw) > LARGE:
                 delivery = await asyncio.to_thread(of_bytes, body.raw, caller.by, origin)
@@ -93,16 +64,46 @@ def routes(api: Api) -> Sequence[BaseRoute]:
     return [Route("/v1/sources/{name}", post, methods=["POST"])]
 
 
+def _may_sign(caller: Caller, verdict: Verdict) -> bool:
+    """Whether a call lacks nothing but a body that fits its signature."""
+    return caller.signs and verdict.reason == "wrong-signature"
+
+
 def _count(api: Api, verdict: Verdict) -> None:
     api.metrics.refuse(f"signature_{verdict.reason.replace('-', '_')}")
 
 
+@asynccontextmanager
+async def _body_of(api: Api, request: Request, known: bool) -> AsyncIterator[Body]:
+    """The body of a call. Who is not known yet hears of no other mistake than that: it would tell which
+    sources there are."""
+    async with AsyncExitStack() as stack:
+        held = api.held if known else api.strange
+        try:
+            body = await stack.enter_async_context(body_of(api, request, anything=True, held=held))
+        except Refused as refused:
+            if known:
+                raise
+            for flaw in refused.flaws:
+                api.metrics.refuse(flaw.code)
+            raise Refused(401, _FORGED, _CLOSE) from None
+        yield body
+
+
 async def _refuse_unread(api: Api, request: Request, verdict: Verdict | None = None) -> NoReturn:
-    """Refuse a call that no body could make right, and hold nothing of it."""
+    """Refuse a call that no body could make right: hear it out as if one could, and hold nothing of it."""
     if verdict is not None:
         _count(api, verdict)
-    await throw_away(request)
-    raise Refused(401, _FORGED, {"connection": "close"})
+    left = api.settings.batch_bytes
+    with suppress(TimeoutError):
+        async with asyncio.timeout(api.patience):
+            while left >= 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    raise Refused(401, _FORGED, _CLOSE)
+            await throw_away(request)
+    raise Refused(401, _FORGED, _CLOSE)
 
 
 async def _taken(api: Api, delivery: Delivery, source: str) -> Response:

@@ -17,6 +17,7 @@ from flyball.core.table import stack, texts
 from flyball.errors import StaleItems
 from flyball.ports import Commit, Draft, ItemRows, Offer, Stream
 from flyball.work.ingest import ended
+from flyball.work.integrate_proof import judgements
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of, under
 
@@ -123,7 +124,7 @@ def _rare(tools: Tools) -> int | None:
     state = tools.state
     if not state.pool_scores:
         return None
-    labels = texts(judged.label for judged in state.judged_reserve)
+    labels = texts(judged.label for judged in judgements(state)[1])
     return rare_class(labels, state.models[state.pool_scores[0].model].classes)
 
 

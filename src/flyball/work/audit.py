@@ -10,6 +10,7 @@ from flyball.core.facts import (
     AnswerGiven,
     AnswerParked,
     LabelSettled,
+    LabelWithdrawn,
     LetterDropped,
     LetterRequeued,
     ModelTrained,
@@ -54,6 +55,7 @@ class _Outcomes:
 
     settled: dict[Position, Position] = field(default_factory=dict)
     labels: dict[Position, tuple[Instant, str, float, str]] = field(default_factory=dict)
+    unsettled: set[Position] = field(default_factory=set)
     parked: set[Position] = field(default_factory=set)
     dropped: set[Position] = field(default_factory=set)
 
@@ -103,14 +105,19 @@ def _learned_from(log: Log, items: Items, version: ModelVersion) -> set[Position
 
 def _outcomes(log: Log) -> _Outcomes:
     found = _Outcomes()
-    kinds = [LabelSettled.kind, AnswerParked.kind, LetterDropped.kind, LetterRequeued.kind]
+    kinds = [LabelSettled.kind, LabelWithdrawn.kind]
+    kinds += [AnswerParked.kind, LetterDropped.kind, LetterRequeued.kind]
     for recorded in log.read(kinds=kinds):
         match recorded.fact:
             case LabelSettled() as fact:
                 found.labels[recorded.seq] = (recorded.at, fact.label, fact.agreed, fact.policy)
                 for answer in fact.answers:
-                    # The first label that rests on it; a later one only repeats it.
-                    found.settled.setdefault(answer, recorded.seq)
+                    # The first label that rests on it; a later one repeats it, unless it was taken back.
+                    if answer not in found.settled or answer in found.unsettled:
+                        found.settled[answer] = recorded.seq
+                    found.unsettled.discard(answer)
+            case LabelWithdrawn(answers=answers):
+                found.unsettled.update(answer for answer in answers if answer in found.settled)
             case AnswerParked(answer=answer):
                 found.parked.add(answer)
             case LetterDropped(fact=answer):
@@ -160,14 +167,14 @@ def _documents(listed: Iterable[Recorded], items: Items) -> Mapping[ItemId, Dige
 def _outcome(recorded: Recorded, outcomes: _Outcomes) -> str:
     """In one word what became of an answer; "open": it waits, or another of its annotator stands for it.
 
-    "withdrawn": with it they took back what they had said.
+    "withdrawn": with it they took back what they had said; "unsettled": the label on it was taken back.
     """
     seq, fact = recorded.seq, recorded.fact
     assert isinstance(fact, AnswerGiven)
     if fact.draft:
         return "draft"
     if seq in outcomes.settled:
-        return "settled"
+        return "unsettled" if seq in outcomes.unsettled else "settled"
     if seq in outcomes.dropped:
         return "dropped"
     if seq in outcomes.parked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from flyball.core.facts import AnswerGiven, TeamMeasured
@@ -13,7 +14,7 @@ from flyball.work.tools import Tools
 
 #: What an answer says, as its fact has it too.
 _SAID = tuple(each.name for each in fields(Answer) if each.name not in ("event_id", "raw"))
-
+_said = attrgetter(*_SAID)
 
 #: The alerts about contested ids; so many ids are named; and how long none must come for one to be over.
 CONTESTED, NAMED = "conflict-", 5
@@ -78,10 +79,9 @@ def commit_of(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
 def _fact(
     tools: Tools, answer: Answer, item: ItemState | None, source: str
 ) -> tuple[AnswerGiven, str, str, bytes]:
-    said = {name: getattr(answer, name) for name in _SAID}
     batch = tools.state.open.get(answer.batch) if answer.batch else None
     fact = AnswerGiven(
-        **said,
+        **dict(zip(_SAID, _said(answer), strict=True)),
         model=batch.released.model if batch else None,
         rules=batch.released.rules if batch else None,
         shown=None if item is None else (item.segment, item.row),

@@ -79,8 +79,8 @@ def dead(store: Store) -> list[Dead]:
     """Every answer that lies apart, in order. Those whose bytes were erased are no longer told."""
     found: dict[Position, Dead] = {}
     for each in parked(store):
-        seq, general = each.answer.seq, _general(each.reason, each.given)
-        found[seq] = Dead(seq, general, each.reason, 1, each.at, each.at, each.given, None, each.code)
+        seq, reason = each.answer.seq, general(each.reason, each.given)
+        found[seq] = Dead(seq, reason, each.reason, 1, each.at, each.at, each.given, None, each.code)
     letters = {letter.fact: letter for letter in store.jobs.letters(KIND)}
     for recorded in store.log.at(letters):
         seq, answer, letter = recorded.seq, recorded.fact, letters[recorded.seq]
@@ -215,11 +215,11 @@ def told(log: Log, each: Dead) -> dict[str, Any]:
     }
 
 
-def _general(reason: str, answer: AnswerGiven) -> str:
+def general(reason: str, answer: AnswerGiven) -> str:
     """A reason without what only this answer has: the same for all of one cause.
 
     >>> from flyball.core.ids import AnnotatorId, ItemId
-    >>> _general("item i-7 never arrived", AnswerGiven(ItemId("i-7"), AnnotatorId("a"), "x"))
+    >>> general("item i-7 never arrived", AnswerGiven(ItemId("i-7"), AnnotatorId("a"), "x"))
     'parked: item … never arrived'
     """
     return "parked: " + reason.replace(f"item {answer.item} ", "item … ", 1)

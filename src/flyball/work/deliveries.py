@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from flyball.core.facts import DeliveryUnread, WordsDeleted
 from flyball.core.ids import Digest, canonical, digest_of
-from flyball.core.mappings import Gone, Map, Said, mapped
+from flyball.core.mappings import Gone, Map, Said, kept, mapped
 from flyball.core.strict_json import BadJson, Flaw, Reader
 from flyball.ports import Answer, Commit, Draft, Receipt
 from flyball.ports.intake import answer_of
@@ -66,14 +66,18 @@ def source_of(name: str) -> str:
 
 
 def of_bytes(raw: bytes, by: Map, origin: Origin) -> Delivery:
-    """What a payload of JSON comes to; one that is broken, or wrong in a part of it, is kept whole."""
+    """What a payload of JSON comes to; one that is broken, or wrong in a part of it, is kept whole.
+
+    What is kept, and named by, are its bytes without the secrets of the tool that sent it.
+    """
+    safe = kept(raw, by)
     try:
         read = Reader().one(raw)
     except BadJson as error:
-        return unread(raw, (error.flaw,), origin)
+        return unread(safe, (error.flaw,), origin)
     if read.flaws:
-        return unread(raw, read.flaws, origin)
-    return of_value(read.value, raw, by, origin)
+        return unread(safe, read.flaws, origin)
+    return of_value(read.value, safe, by, origin)
 
 
 def of_value(value: Any, raw: bytes, by: Map, origin: Origin) -> Delivery:

@@ -16,6 +16,7 @@ from flyball.core.facts import (
     DeliveryUnread,
     KnobTurned,
     LabelSettled,
+    LabelWithdrawn,
     LetterDropped,
     LetterRequeued,
     Looked,
@@ -29,7 +30,7 @@ from flyball.work.tools import Tools
 About = Literal["annotator", "item"]
 #: The note that says up to which fact what was erased is swept.
 SWEPT = "swept"
-_KINDS = (AnswerGiven, LabelSettled, AnswerParked, LetterRequeued, LetterDropped)
+_KINDS = (AnswerGiven, LabelSettled, LabelWithdrawn, AnswerParked, LetterRequeued, LetterDropped)
 _NAMING = (Looked, DecisionMade, KnobTurned, AlertRaised, BatchReleased)
 
 
@@ -149,7 +150,7 @@ def _is_of(recorded: Recorded, subject: str, about: About, answers: set[Position
     match recorded.fact:
         case AnswerGiven(item=item, annotator=annotator):
             return subject == (annotator if about == "annotator" else item)
-        case LabelSettled(item=item):
+        case LabelSettled(item=item) | LabelWithdrawn(item=item):
             return about == "item" and subject == item
         case AnswerParked(answer=answer) | LetterRequeued(fact=answer) | LetterDropped(fact=answer):
             return answer in answers

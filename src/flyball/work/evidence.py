@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from flyball.core.chain import Break, Head, Link, micros, verify
+from flyball.core.chain import Break, Head, micros, verify
 from flyball.core.checkpoint import Checkpoint, Tree
 from flyball.core.facts import BodyErased
 from flyball.core.ids import START, Instant, Position, Seconds
 from flyball.errors import Unreachable
 from flyball.ports import Evidence, Log
 from flyball.ports.checkpoints import Notary, Signed
+from flyball.work.evidence_pieces import SPAN, Pieces, one_by_one, spans
 from flyball.work.tools import Tools
 
 #: A checkpoint is due after so many facts, or so long after the last one.
@@ -20,9 +22,6 @@ EVERY_FACTS, EVERY_SECONDS = 1_000, 60.0
 #: How often it is asked whether one is due; and the most facts that one checkpoint takes in at once.
 ASKED_EVERY: Seconds = 0.5
 MOST = 50_000
-#: Facts that are verified at a time.
-CHUNK = 20_000
-
 
 #: Above so many dead letters somebody is told, for as long as they lie there.
 MANY_LETTERS = 50
@@ -36,13 +35,23 @@ class Keeper:
 
     def __init__(self, log: Log, evidence: Evidence, notary: Notary, clock: Callable[[], Instant]) -> None:
         self._log, self._evidence, self._notary, self._clock = log, evidence, notary, clock
-        last = notary.last()
-        self._tree = Tree() if last is None else last.tree()
-        self._head = Head() if last is None else Head(Position(last.size), 0, last.head)
-        self._signed_at = clock()
+        self._tree: Tree | None = None
+        self._head = Head()
+        self._signed_at, self._away = clock(), False
         self._asked_at = self._counted_at = float("-inf")
         #: Why nothing is signed any more, if so.
-        self.fault = _unlike(evidence, last)
+        self.fault = ""
+        with suppress(Unreachable):  # `look` asks again, and tells
+            self._begun()
+
+    def _begun(self) -> Tree:
+        """The facts that were signed, once it is known which those are. Raises Unreachable."""
+        if self._tree is None:
+            last = self._notary.last()
+            self.fault = _unlike(self._evidence, last)
+            self._head = Head() if last is None else Head(Position(last.size), 0, last.head)
+            self._tree = Tree() if last is None else last.tree()
+        return self._tree
 
     def look(self, tools: Tools, now: Instant, at_once: bool = False) -> None:
         """Do what is due, and raise or clear the alerts about it. Raises Unreachable."""
@@ -77,25 +86,27 @@ class Keeper:
         The facts are read and verified again first. Raises Unreachable.
         """
         now = self._clock()
+        signed = self._begun()
         if self.fault:
             return False
-        new = self._log.head().seq - self._tree.size
+        new = self._log.head().seq - signed.size
         recently = 0 <= now - self._signed_at < EVERY_SECONDS
-        if new <= 0 or (recently and not at_once and new < EVERY_FACTS):
+        if new <= 0 or (recently and not at_once and (new < EVERY_FACTS or self._away)):
             return False
-        self._signed_at = now
-        self._sign(now)
+        self._signed_at, self._away = now, True
+        self._sign(signed, now)
+        self._away = False
         return not self.fault
 
-    def _sign(self, now: Instant) -> None:
-        links = list(islice(self._evidence.links(Position(self._tree.size), bodies=False), MOST))
+    def _sign(self, signed: Tree, now: Instant) -> None:
+        links = list(islice(self._evidence.links(Position(signed.size), bodies=False), MOST))
         if breaks := verify(links, self._head):
             self.fault = (
                 f"the log was changed at fact {breaks[0].seq}: {breaks[0].what}. No checkpoint is signed from"
                 " here on. Run `flyball verify`."
             )
             return
-        tree = Tree(self._tree.size, self._tree.peaks)
+        tree = Tree(signed.size, signed.peaks)
         tree.extend(link.hash for link in links)
         last = links[-1]
         self._notary.keep(
@@ -132,8 +143,9 @@ class Findings:
     checkpoints: int = 0
     newest: Checkpoint | None = None
     breaks: list[Break] = field(default_factory=list)
-    #: Breaks are counted on; so many are told.
+    #: All breaks, also those that were not kept.
     count: int = 0
+    _room: int = 1_000
 
     @property
     def window(self) -> int:
@@ -142,33 +154,52 @@ class Findings:
 
     def add(self, breaks: Sequence[Break]) -> None:
         """Take breaks in; the first thousand are kept."""
+        kept = breaks[: self._room]
+        self._room -= len(kept)
         self.count += len(breaks)
-        self.breaks.extend(breaks[: max(0, 1_000 - len(self.breaks))])
+        self.breaks.extend(kept)
+
+    def tell(self, found: Break) -> None:
+        """Take in a break that is kept however many there are: one of a few about checkpoints."""
+        self.count += 1
+        self.breaks.append(found)
 
 
 def verified(
-    evidence: Evidence, log: Log, signed: Sequence[Signed], origin: str, bodies: bool = True
+    evidence: Evidence,
+    log: Log,
+    signed: Sequence[Signed],
+    origin: str,
+    bodies: bool = True,
+    pieces: Pieces | None = None,
+    size: int = SPAN,
 ) -> Iterator[Findings]:
     """Verify a log against its checkpoints; what was found so far after every few thousand facts.
 
     `bodies`: also that the bytes are those that were written, that someone erased those that are gone,
     and that the Merkle roots are right. Without, checkpoints are held by the newest hash that they name,
-    which the whole chain runs into, and it takes half the time.
+    which the whole chain runs into, and it takes half the time. `pieces` reads the log, in spans of so
+    many positions: None reads one after the other. What is found depends on neither.
     """
     found = Findings()
-    before: Head | Link = Head()
+    before = Head()
     ahead = _Ahead(signed, origin, found, roots=bodies)
-    gone: list[int] = []
-    links = evidence.links(START, bodies=bodies)
-    while chunk := list(islice(links, CHUNK)):
-        found.add(verify(chunk, before))
-        ahead.hold(chunk)
-        if bodies:
-            gone.extend(link.seq for link in chunk if link.salt is None)
-        before = chunk[-1]
-        found.facts += len(chunk)
+    gone: list[Position] = []
+    newest = log.head().seq
+    wanted = list(spans(newest, size))
+    for _, piece in zip(wanted, (pieces or one_by_one(evidence, bodies))(wanted), strict=True):
+        if piece is None:
+            continue
+        found.add(verify([piece.first], before))
+        found.add(piece.breaks)
+        ahead.hold(piece.hashes)
+        gone.extend(piece.gone)
+        before = piece.last
+        found.facts += len(piece.hashes)
         yield found
-    ahead.end(before)
+    if before.seq < newest:
+        found.tell(Break(before.seq, f"the log ends here, and it ended with fact {newest} just before"))
+    ahead.end(before.seq)
     _told(found, log, gone)
     found.breaks.sort(key=lambda each: each.seq)
     yield found
@@ -180,28 +211,28 @@ class _Ahead:
     def __init__(self, signed: Sequence[Signed], origin: str, found: Findings, roots: bool) -> None:
         strange = sorted({each.checkpoint.origin for each in signed} - {origin})
         if strange:
-            found.add([Break(START, f"there are checkpoints of another log, {', '.join(strange)}")])
+            found.tell(Break(START, f"there are checkpoints of another log, {', '.join(strange)}"))
         self._left = [each for each in reversed(signed) if each.checkpoint.origin == origin]
         self._found = found
         self._lost = False
         self._tree = Tree() if roots else None
         self._read = 0
 
-    def hold(self, chunk: Sequence[Link]) -> None:
-        """Take in a chunk of the log, and hold it against the checkpoints that lie in it."""
+    def hold(self, hashes: Sequence[bytes]) -> None:
+        """Take in the hashes of the next facts, and hold them against the checkpoints that lie there."""
         done = 0
-        while self._left and self._left[-1].checkpoint.size <= self._read + len(chunk):
+        while self._left and self._left[-1].checkpoint.size <= self._read + len(hashes):
             here = self._left.pop()
             until = here.checkpoint.size - self._read
-            self._grow(chunk[done:until])
+            self._grow(hashes[done:until])
             done = until
-            self._judge(here, chunk[done - 1].hash if done else here.checkpoint.head)
-        self._grow(chunk[done:])
-        self._read += len(chunk)
+            self._judge(here, hashes[done - 1] if done else here.checkpoint.head)
+        self._grow(hashes[done:])
+        self._read += len(hashes)
 
-    def _grow(self, links: Sequence[Link]) -> None:
+    def _grow(self, hashes: Sequence[bytes]) -> None:
         if self._tree is not None:
-            self._tree.extend([link.hash for link in links])
+            self._tree.extend(hashes)
 
     def _judge(self, here: Signed, head: bytes) -> None:
         point, found = here.checkpoint, self._found
@@ -212,17 +243,17 @@ class _Ahead:
             self._lost = True
             since = found.newest.size if found.newest else 0
             what = f"the log up to here is not the one that was signed in {here.where}"
-            found.add([Break(Position(point.size), f"{what}: it was changed after fact {since}")])
+            found.tell(Break(Position(point.size), f"{what}: it was changed after fact {since}"))
 
-    def end(self, last: Head | Link) -> None:
+    def end(self, last: Position) -> None:
         """The log is at its end: the checkpoints that are left were signed over more facts."""
         if self._left:
             most = self._left[0]
             what = f"the log ends here, and {most.checkpoint.size} facts were signed in {most.where}"
-            self._found.add([Break(last.seq, f"{what}: its end was cut off, or an old file was put back")])
+            self._found.tell(Break(last, f"{what}: its end was cut off, or an old file was put back"))
 
 
-def _told(found: Findings, log: Log, gone: Sequence[int]) -> None:
+def _told(found: Findings, log: Log, gone: Sequence[Position]) -> None:
     """Bytes that are gone, and nobody says who erased them."""
     if not gone:
         return
@@ -233,7 +264,7 @@ def _told(found: Findings, log: Log, gone: Sequence[int]) -> None:
     found.erased = len(gone)
     found.add(
         [
-            Break(Position(seq), "its bytes are gone, and no fact tells who erased them and why")
+            Break(seq, "its bytes are gone, and no fact tells who erased them and why")
             for seq in gone
             if seq not in told
         ]

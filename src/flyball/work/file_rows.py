@@ -94,7 +94,10 @@ class Rows:
         delimiter = "\t" if suffix == ".tsv" or ("\t" in head and "," not in head) else ","
         if ";" in head and delimiter not in head:
             delimiter = ";"
-        names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        try:
+            names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        except csv.Error as error:
+            raise BadRows(f"{self.name}: the line with its columns' names is no CSV: {error}") from error
         if len(set(names)) != len(names) or "" in names:
             raise BadRows(
                 f"{self.name}: a column has no name, or two have the same: {', '.join(names)[:200]}"

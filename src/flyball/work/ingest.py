@@ -13,6 +13,7 @@ from flyball.core.ids import Digest, Instant, ItemId
 from flyball.core.table import Mask, Table
 from flyball.errors import BadStream, Unreachable
 from flyball.ports import Arrivals, Commit, Draft, KnownLabels, Stream
+from flyball.work.arrived import arrive
 from flyball.work.lanes import Begun, Done
 from flyball.work.tools import Tools, items_of
 
@@ -96,7 +97,7 @@ def _items(tools: Tools, brought: Brought, segment: Digest, now: Instant) -> Non
     facts.append(ItemsArrived(segment, len(table), first, last, brought.cursor))
     arrivals = Arrivals(segment, items_of(table["item"]), times)
     named = [Draft(fact) for fact in facts[:-1]] + [Draft(facts[-1], event_id=f"items-{brought.cursor}")]
-    tools.write(Commit(named, arrivals=arrivals), now)
+    arrive(tools, Commit(named, arrivals=arrivals), arrivals.items, now)
 
 
 def _labels(tools: Tools, brought: Brought, segment: Digest, now: Instant) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flyball.core.facts import DeliveryUnread
 from flyball.core.ids import Digest, canonical, digest_of
-from flyball.core.mappings import Map
+from flyball.core.mappings import Map, kept
 from flyball.errors import NotFound
 from flyball.ports import Commit, Receipt
 from flyball.ports.intake import Drop, Found, Topic
@@ -229,9 +229,8 @@ CALLED = "webhook"
 
 
 def _of_row(row: Row, by: Map, origin: Origin) -> Delivery:
-    if row.flaws:
-        return unread(row.raw, row.flaws, origin)
-    return of_value(row.value, row.raw, by, origin)
+    safe = kept(row.raw, by)
+    return unread(safe, row.flaws, origin) if row.flaws else of_value(row.value, safe, by, origin)
 
 
 def _chunks(made: Iterable[Delivery]) -> Iterator[list[Delivery]]:

@@ -8,17 +8,21 @@ from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import AnswerGiven
 from flyball.core.ids import Instant, ItemId
 from flyball.core.labels.merge import Outcome
+from flyball.errors import StaleItems
 from flyball.ports import Job
 from flyball.work import contract, contract_parked, integrate_blocks, integrate_proof
-from flyball.work.integrate_items import Item, Rules, batch_of, needed_of, outcome_of, read
+from flyball.work.integrate_items import Item, batch_of, needed_of, outcome_of, read
 from flyball.work.integrate_retry import claim, give_back
+from flyball.work.integrate_rules import Rules, newest, rules_of
 from flyball.work.integrate_skew import note_clocks
-from flyball.work.integrate_write import Change, close, is_over, to_merge, write
+from flyball.work.integrate_write import Change, Wrote, close, is_over, to_merge, write
 from flyball.work.lanes import Begun, Done, failed
 from flyball.work.tools import Tools
 
 #: How long a lane that was stopped by a proof that fails waits before it counts again.
 COUNT_AGAIN = 60.0
+#: How often a pass is merged anew because what it went by has changed, before it is given back.
+ANEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The merges of one pass, and what they go by."""
+    """The merges of one pass, and what they go by: read before the items were."""
 
     merges: tuple[Merge, ...]
     rules: Rules
@@ -48,7 +52,10 @@ class Merged:
 
 
 def due(tools: Tools, now: Instant) -> Due:
-    """Answers wait, or a batch ran out of patience."""
+    """Answers wait, or a batch ran out of patience; no sooner than the knob `integrate.every` says."""
+    next_at = tools.merged_at + float(tools.knobs.value("integrate.every", now))
+    if tools.merged_at <= now < next_at:  # a clock that was set back holds nothing up
+        return Wait("answers are merged on a cadence", next_at)
     if integrate_proof.ALERT in tools.state.alerts:
         found = integrate_proof.prove(tools.store)
         if not found.holds:
@@ -71,40 +78,18 @@ def due(tools: Tools, now: Instant) -> Due:
 
 def begin(tools: Tools, go: Go, now: Instant) -> Begun:
     """Put the newest contract in force, claim the jobs of this pass, and read what they need."""
+    tools.merged_at = now
     contract.reload(tools, now)
     limit = int(float(tools.knobs.value("integrate.batch", now)))
     jobs = claim(tools, now, limit)
     try:
-        rules = rules_of(tools)
+        rules = rules_of(tools, now)
         items = read(tools, [_item(job) for job in jobs], rules.contract)
         merges = tuple(Merge(job, items[_item(job)], needed_of(tools, batch_of(job.cause))) for job in jobs)
     except Exception as error:
         give_back(tools, jobs, error, now)
         raise
     return Begun("integrate", Pass(merges, rules), go.why)
-
-
-def rules_of(tools: Tools) -> Rules:
-    """What a merge goes by now."""
-    return Rules(contract.in_force(tools), frozenset(tools.state.merging.blocked))
-
-
-def _up_to_date(tools: Tools) -> Rules:
-    """What a merge goes by now, whoever changed it."""
-    if tools.store.shared:
-        tools.catch_up()
-        if tools.contracts is not None:
-            tools.contracts.known.catch_up(tools.store.log)
-    return rules_of(tools)
-
-
-def _anew(tools: Tools, merged: list[Merged], rules: Rules) -> list[Merged]:
-    """Outcomes by other rules than those that they began with."""
-    jobs = [each.merge.job for each in merged if each.error is None]
-    items = read(tools, [_item(job) for job in jobs], rules.contract)
-    merges = [replace(each.merge, item=items[each.merge.item.item]) for each in merged if each.error is None]
-    again = perform(tools, Begun("integrate", Pass(tuple(merges), rules)))
-    return [*(each for each in merged if each.error is not None), *again]
 
 
 def perform(tools: Tools, begun: Begun) -> list[Merged]:
@@ -121,35 +106,37 @@ def perform(tools: Tools, begun: Begun) -> list[Merged]:
 def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Done:
     """Write labels down with the end of their jobs, close batches that are whole or late, and prove it."""
     with tools.lock:
-        rules = _up_to_date(tools)
-        if rules != begun.inputs.rules:  # a person or another process decided while this was under way
-            merged = _anew(tools, merged, rules)
+        rules = rules_of(tools, now)
+        if rules == begun.inputs.rules:
+            rules = begun.inputs.rules
+        else:  # a person decided while this was under way
+            merged, rules = _anew(tools, merged, now)
+        merged, wrote = _written(tools, merged, rules, now)
         for each in merged:
             if each.error is not None:
                 give_back(tools, [each.merge.job], each.error, now)
-        changes = [
-            Change(each.merge.job, each.merge.item, each.outcome, each.merge.needed)
-            for each in merged
-            if each.outcome is not None
-        ]
-        wrote = write(tools, changes, rules, now)
+        changes = _changes(merged)
         contract_parked.alarm(tools, [(each.job.cause, each.outcome) for each in changes], now)
         written = list(wrote.labels)
         closed = 0
         for batch in [batch for batch in tools.state.open.values() if is_over(batch, now)]:
-            if (last := close(tools, batch, rules, now)) is not None:
+            if (last := close(tools, batch, now)) is not None:
                 closed, written = closed + 1, [*written, *last]
-        different = integrate_proof.validate(tools, written, rules, now)
+        different = integrate_proof.validate(tools, written, now)
+        for item in wrote.withdrawn:  # what is no label cannot be a wrong one
+            tools.clear(now, integrate_proof.HELD.format(item=item))
         skewed = note_clocks(tools, [each.merge.job.cause for each in merged], rules.contract, now)
         blocked = integrate_blocks.look(tools, now, closed=closed > 0)
         found = integrate_proof.of_pass(tools, now)
         integrate_proof.told(tools, found, now)
     more = f", {wrote.parked} parked" if wrote.parked else ""
+    more += f", {len(wrote.withdrawn)} taken back" if wrote.withdrawn else ""
     about = f"{len(written)} labels from {wrote.done} answers{more}"
     numbers = {
         "answers": wrote.done,
         "labels": len(written),
         "parked": wrote.parked,
+        "withdrawn": len(wrote.withdrawn),
         "batches": closed,
         "different": len(different),
         "skewed": skewed,
@@ -157,6 +144,34 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         "proof": found.numbers(),
     }
     return Done(about if found.holds else f"{about}; {found}", numbers)
+
+
+def _written(tools: Tools, merged: list[Merged], rules: Rules, now: Instant) -> tuple[list[Merged], Wrote]:
+    """Write outcomes down; where what they go by changed in this very moment, those of the newest rules."""
+    for _ in range(ANEW):
+        try:
+            return merged, write(tools, _changes(merged), rules, now)
+        except StaleItems:  # another process decided, or items and labels of the world came
+            merged, rules = _anew(tools, merged, now)
+    return merged, write(tools, _changes(merged), rules, now)
+
+
+def _changes(merged: list[Merged]) -> list[Change]:
+    return [
+        Change(each.merge.job, each.merge.item, each.outcome, each.merge.needed)
+        for each in merged
+        if each.outcome is not None
+    ]
+
+
+def _anew(tools: Tools, merged: list[Merged], now: Instant) -> tuple[list[Merged], Rules]:
+    """Outcomes by the newest rules and from the items as they are now; errors stay what they are."""
+    rules = newest(tools, now)
+    left = [each.merge for each in merged if each.error is None]
+    items = read(tools, [_item(merge.job) for merge in left], rules.contract)
+    merges = [replace(merge, item=items[_item(merge.job)]) for merge in left]
+    again = perform(tools, Begun("integrate", Pass(tuple(merges), rules)))
+    return [*(each for each in merged if each.error is not None), *again], rules
 
 
 def fail(tools: Tools, begun: Begun, error: Exception, now: Instant) -> Done:

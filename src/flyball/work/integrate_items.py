@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flyball.core.facts import AnswerGiven, AnswerParked, LabelSettled, Recorded
+from flyball.core.facts import AnswerGiven, AnswerParked, LabelSettled, LabelWithdrawn, Recorded
 from flyball.core.ids import BatchId, Digest, ItemId, Position
 from flyball.core.labels.contract import Contract
 from flyball.core.labels.merge import Outcome, merge, unknown_item
 from flyball.core.labels.proof import Status
 from flyball.core.table import Table
 from flyball.ports import ItemState
+from flyball.work.integrate_rules import Rules
 from flyball.work.tools import Tools
 
 
@@ -26,14 +27,8 @@ class Item:
     standing: Mapping[Position, Status]
     #: What identity fields are for this item.
     known: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a merge goes by, fixed before it begins."""
-
-    contract: Contract
-    blocked: frozenset[str] = frozenset()
+    #: The batch that is out with it.
+    asked_in: BatchId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +38,13 @@ class Told:
     parked: tuple[AnswerParked, ...]
     label: LabelSettled | None
     standing: Mapping[Position, Status]
+    withdrawn: LabelWithdrawn | None = None
 
     @property
-    def facts(self) -> tuple[AnswerParked | LabelSettled, ...]:
+    def facts(self) -> tuple[AnswerParked | LabelWithdrawn | LabelSettled, ...]:
         """All facts of it, the label last."""
-        return self.parked if self.label is None else (*self.parked, self.label)
+        last = self.label or self.withdrawn
+        return self.parked if last is None else (*self.parked, last)
 
 
 def read(tools: Tools, items: Collection[ItemId], contract: Contract) -> dict[ItemId, Item]:
@@ -56,6 +53,7 @@ def read(tools: Tools, items: Collection[ItemId], contract: Contract) -> dict[It
     states = tools.store.items.find(names)
     said = tools.store.items.answers_to(names)
     standing = tools.store.items.standing([each.seq for answers in said.values() for each in answers])
+    out = _out(tools, names)
     return {
         name: Item(
             name,
@@ -63,9 +61,18 @@ def read(tools: Tools, items: Collection[ItemId], contract: Contract) -> dict[It
             states.get(name),
             {each.seq: standing[each.seq] for each in said[name] if each.seq in standing},
             known_of(contract, states.get(name), tools.table),
+            out.get(name),
         )
         for name in names
     }
+
+
+def _out(tools: Tools, items: Sequence[ItemId]) -> Mapping[ItemId, BatchId]:
+    """Which of these items are out, and in which batch."""
+    wanted = set(items)
+    with tools.lock:
+        batches = [batch.released for batch in tools.state.open.values()]
+    return {item: each.batch for each in batches for item in each.items if item in wanted}
 
 
 def outcome_of(
@@ -82,7 +89,9 @@ def outcome_of(
         return unknown_item(item.item, said)
     # What the world itself has shown stands above what people say, so no class of theirs is held back.
     blocked = frozenset[str]() if natural(item.state) else rules.blocked
-    return merge(said, rules.contract, needed, final=final, blocked=blocked, known=item.known)
+    return merge(
+        said, rules.contract, needed, final=final, blocked=blocked, known=item.known, trust=rules.trust
+    )
 
 
 def told_of(
@@ -103,7 +112,7 @@ def told_of(
     state = item.state
     if label is not None and state and not (others or again) and state.label == label.label:
         label = None  # the label rests on all of these answers already
-    return Told(parked, label, others)
+    return Told(parked, label, others, withdrawn_of(item, outcome, contract))
 
 
 def label_of(item: Item, outcome: Outcome, contract: Contract, batch: BatchId | None) -> LabelSettled | None:
@@ -121,6 +130,22 @@ def label_of(item: Item, outcome: Outcome, contract: Contract, batch: BatchId | 
         superseded=outcome.superseded,
         fields=outcome.fields,
         contract=contract.definitions,
+    )
+
+
+def withdrawn_of(item: Item, outcome: Outcome, contract: Contract) -> LabelWithdrawn | None:
+    """The end of a label that nobody says any more; None where somebody does, or there is none to end.
+
+    What the world itself has shown stays, whatever people take back.
+    """
+    state = item.state
+    if outcome.label is not None or state is None or state.label is None or natural(state):
+        return None
+    if state.seq is None or state.label in outcome.voted:
+        return None
+    answers = tuple(sorted(outcome.standing))
+    return LabelWithdrawn(
+        item.item, state.label, state.seq, answers, outcome.kind, item.asked_in, contract.definitions
     )
 
 

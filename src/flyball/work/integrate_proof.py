@@ -10,8 +10,10 @@ from flyball.core.ids import Instant, ItemId, Position, canonical, digest_of
 from flyball.core.labels.merge import UNLIKE
 from flyball.core.labels.proof import Proof, proof
 from flyball.core.loop import LoopState
+from flyball.core.loop_parts import Judged
 from flyball.ports import Store
-from flyball.work.integrate_items import Item, Rules, label_of, outcome_of
+from flyball.work.integrate_items import Item, label_of, outcome_of
+from flyball.work.integrate_rules import Rules
 from flyball.work.tools import Tools
 
 #: Raised where the proof fails, and about an item whose label is not what was captured.
@@ -23,12 +25,13 @@ COUNTED, COUNTED_A_SECOND = 50_000, 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A label that was written down, where, and what it was merged from."""
+    """A label that was written down, where, and what it was merged from and by."""
 
     seq: Position
     fact: LabelSettled
     item: Item
     needed: int
+    rules: Rules
     final: bool = False
 
 
@@ -62,7 +65,7 @@ def sentence(found: Proof) -> str:
     return f"integration is stopped: {found}. `flyball reconcile` lists the answers that are in no account"
 
 
-def validate(tools: Tools, written: Sequence[Written], rules: Rules, now: Instant) -> list[ItemId]:
+def validate(tools: Tools, written: Sequence[Written], now: Instant) -> list[ItemId]:
     """Merge anew from what the store gives back, and hold what it holds against it, digest by digest.
 
     Where they differ, nobody knows which is right: the answers are parked, an alert asks a person, and no
@@ -81,8 +84,8 @@ def validate(tools: Tools, written: Sequence[Written], rules: Rules, now: Instan
         answers = [answer for answer in said[item] if answer.seq in captured]
         if len(answers) < len(captured) and _erased(tools, captured):
             continue
-        outcome = outcome_of(each.item, rules, each.needed, final=each.final, answers=answers)
-        label = label_of(each.item, outcome, rules.contract, each.fact.batch)
+        outcome = outcome_of(each.item, each.rules, each.needed, final=each.final, answers=answers)
+        label = label_of(each.item, outcome, each.rules.contract, each.fact.batch)
         state = states.get(item)
         stands = state is not None and (state.seq != each.seq or state.label == each.fact.label)
         if not stands or _digest(facts.get(each.seq)) != _digest(label):
@@ -97,6 +100,16 @@ def held(state: LoopState) -> list[ItemId]:
     """The items whose label is not what was captured, in order of their names."""
     start = HELD.format(item="")
     return sorted(ItemId(key.removeprefix(start)) for key in state.alerts if key.startswith(start))
+
+
+def judgements(state: LoopState) -> tuple[list[Judged], list[Judged]]:
+    """The newest labels to measure on, all and those of the reserve, without those that are held."""
+    out = set(held(state))
+    all_, reserve = (
+        [one for one in those.values() if one.item not in out]
+        for those in (state.judged.all, state.judged.reserve)
+    )
+    return all_, reserve
 
 
 def _stored(tools: Tools, written: Sequence[Written]) -> Mapping[Position, Fact]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyball.core.facts import BatchSettled
-from flyball.core.ids import Instant, Position
+from flyball.core.ids import Instant, ItemId, Position
 from flyball.core.labels.merge import Outcome
 from flyball.core.loop_parts import OpenBatch
 from flyball.errors import Conflict, LeaseLost, StaleItems, Unreachable
 from flyball.ports import Commit, Draft, Job, Receipt, Unless
-from flyball.work.integrate_items import Item, Rules, Told, batch_of, outcome_of, read, told_of
+from flyball.work.integrate_items import Item, Told, batch_of, outcome_of, read, told_of
 from flyball.work.integrate_proof import Written
 from flyball.work.integrate_retry import give_back
+from flyball.work.integrate_rules import ARRIVING, TAKING_BACK, Rules, newest
 from flyball.work.tools import Tools
 
 #: How often the items of a batch are read again before it waits for the next pass.
@@ -32,29 +33,33 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """How many jobs are done, the labels that were written, and how many answers were parked."""
+    """How many jobs are done, the labels that were written, how many answers were parked, and the items
+    whose labels were taken back."""
 
     done: int = 0
     labels: tuple[Written, ...] = ()
     parked: int = 0
+    withdrawn: tuple[ItemId, ...] = ()
 
 
 def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -> Wrote:
-    """Write what is still ours. Raises Unreachable.
+    """Write what is still ours. Raises Unreachable, and StaleItems where what it goes by is not so any more.
 
     What another worker took over is his, and stays out. What the store cannot hold is given back alone.
     """
     if not changes:
         return Wrote()
     told = [told_of(each.item, each.outcome, rules.contract, batch_of(each.job.cause)) for each in changes]
+    unknown = ARRIVING if any(each.item.state is None for each in changes) else ()
+    unless = rules.unless(*unknown, *_taking_back(told))
     try:
-        receipts = tools.write(_commit(told, [each.job for each in changes]), now)
+        receipts = tools.write(_commit(told, [each.job for each in changes], unless), now)
     except LeaseLost as error:
         still = [each for each in changes if each.job.job not in error.jobs]
         if len(still) == len(changes):
             raise
         return write(tools, still, rules, now)
-    except Unreachable:
+    except (Unreachable, StaleItems):
         raise
     except Exception as error:  # one of them brings all others down with it
         if len(changes) == 1:
@@ -66,10 +71,12 @@ def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -
             sum(part.done for part in parts),
             tuple(label for part in parts for label in part.labels),
             sum(part.parked for part in parts),
+            tuple(item for part in parts for item in part.withdrawn),
         )
     needed = [each.needed for each in changes]
-    labels = _written(told, [each.item for each in changes], needed, receipts, final=False)
-    return Wrote(len(changes), labels, sum(len(each.parked) for each in told))
+    labels = _written(told, [each.item for each in changes], needed, receipts, rules, final=False)
+    withdrawn = tuple(each.withdrawn.item for each in told if each.withdrawn is not None)
+    return Wrote(len(changes), labels, sum(len(each.parked) for each in told), withdrawn)
 
 
 def is_over(batch: OpenBatch, now: Instant) -> bool:
@@ -88,22 +95,21 @@ def _unread(tools: Tools, answers: Sequence[Position]) -> bool:
     return bool(left and left - {letter.fact for letter in tools.store.jobs.letters("merge")})
 
 
-def close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[Written, ...] | None:
+def close(tools: Tools, batch: OpenBatch, now: Instant) -> tuple[Written, ...] | None:
     """End a batch. Items with too few answers take the label that they have, and the rest is missing.
 
     None where it stays open for now: some of its answers are left to their merge, and it ends after that.
     """
     for _ in range(CLOSED_AGAIN):
         try:
-            return _close(tools, batch, rules, now)
-        except StaleItems:  # somebody was heard, or another worker settled one, since they were read
-            tools.catch_up()
+            return _close(tools, batch, newest(tools, now), now)
+        except StaleItems:  # somebody was heard or decided, or another worker settled one, meanwhile
+            continue
     return None
 
 
 def _close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[Written, ...] | None:
     name, needed = batch.released.batch, batch.released.answers_needed
-    read_at = tools.store.log.head().seq
     items = list(read(tools, sorted(batch.unsettled), rules.contract).values())
     answers = [each.seq for item in items for each in item.answers]
     if _unread(tools, answers):
@@ -115,22 +121,27 @@ def _close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[
     missing = sum(each.label is None for each in told)
     settled = len(batch.released.items) - missing
     fact = BatchSettled(name, batch.released.number, settled, missing, now - batch.at)
-    commit = _commit(told, ())
+    unless = rules.unless(items=[item.item for item in items])
+    commit = _commit(told, (), unless)
     ended = Draft(fact, event_id=f"settled-{name}")
     try:
-        unless = Unless(read_at, [item.item for item in items])
-        receipts = tools.write(Commit([*commit.facts, ended], standing=commit.standing, unless=unless), now)
+        receipts = tools.write(replace(commit, facts=[*commit.facts, ended]), now)
     except Conflict:
         if not tools.store.shared:
             raise
         tools.catch_up()  # another worker closed it in this moment
         return None
-    return _written(told, items, [needed] * len(items), receipts, final=True)
+    return _written(told, items, [needed] * len(items), receipts, rules, final=True)
 
 
-def _commit(told: Sequence[Told], done: Sequence[Job]) -> Commit:
+def _taking_back(told: Sequence[Told]) -> tuple[str, ...]:
+    return TAKING_BACK if any(each.withdrawn and each.withdrawn.batch for each in told) else ()
+
+
+def _commit(told: Sequence[Told], done: Sequence[Job], unless: Unless) -> Commit:
     standing = {seq: status for each in told for seq, status in each.standing.items()}
-    return Commit([Draft(fact) for each in told for fact in each.facts], done=done, standing=standing)
+    facts = [Draft(fact) for each in told for fact in each.facts]
+    return Commit(facts, done=done, standing=standing, unless=unless)
 
 
 def _written(
@@ -138,6 +149,7 @@ def _written(
     items: Sequence[Item],
     needed: Sequence[int],
     receipts: Sequence[Receipt],
+    rules: Rules,
     final: bool,
 ) -> tuple[Written, ...]:
     """The labels among the facts, each with its receipt."""
@@ -146,5 +158,5 @@ def _written(
     for each, item, of in zip(told, items, needed, strict=True):
         seqs = [next(places).seq for _ in each.facts]
         if each.label is not None:
-            found.append(Written(seqs[-1], each.label, item, of, final))
+            found.append(Written(seqs[-1], each.label, item, of, rules, final))
     return tuple(found)

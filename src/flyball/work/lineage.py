@@ -12,6 +12,7 @@ from flyball.core.facts import (
     AnswerParked,
     BatchReleased,
     LabelSettled,
+    LabelWithdrawn,
     LetterDropped,
     LetterRequeued,
     ModelPromoted,
@@ -20,7 +21,7 @@ from flyball.core.facts import (
     RulesLoaded,
     RunBegan,
 )
-from flyball.core.ids import Instant, ItemId, ModelVersion, Pins, Position
+from flyball.core.ids import START, Instant, ItemId, ModelVersion, Pins, Position
 from flyball.core.learning.plan import weights
 from flyball.errors import NotFound
 from flyball.ports import ItemRows, Items, ItemState, Log
@@ -36,12 +37,14 @@ def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
     state, answers = items.find([item]).get(item), items.answers(item)
     if state is None and not answers:
         raise NotFound(f"no item {item} ever arrived; `flyball audit` lists answers with their items")
-    kinds = [AnswerParked.kind, BatchReleased.kind, LabelSettled.kind]
+    kinds = [AnswerParked.kind, BatchReleased.kind, LabelSettled.kind, LabelWithdrawn.kind]
     facts = [each for each in log.read(kinds=kinds) if _concerns(each, item)]
     batches = [each for each in facts if isinstance(each.fact, BatchReleased)]
     labels = [each for each in facts if isinstance(each.fact, LabelSettled)]
+    ended = [each for each in facts if isinstance(each.fact, LabelWithdrawn)]
     known = [state.seq] if state and state.source == "natural" and state.seq is not None else []
-    models = _models(log, items, state, [each.seq for each in labels] + known) if state else []
+    settled = [each.seq for each in labels] + known
+    models = _models(log, items, state, settled, [each.seq for each in ended]) if state else []
     digests = {str(each.fact.rules) for each in batches if isinstance(each.fact, BatchReleased)}
     return {
         "item": item,
@@ -54,6 +57,7 @@ def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
         "parked": _parked(log, answers),
         "letters": _letters(log, answers),
         "labels": [_label(each) for each in labels],
+        "taken_back": [_ended(each) for each in ended],
         "models": models,
         "rule_files": _rule_files(log, digests | {model["rules"] for model in models}),
         "decisions": _decisions(log, batches),
@@ -73,7 +77,7 @@ def _concerns(recorded: Recorded, item: ItemId) -> bool:
     match recorded.fact:
         case BatchReleased(items=those):
             return item in those
-        case LabelSettled(item=other):
+        case LabelSettled(item=other) | LabelWithdrawn(item=other):
             return item == other
         case _:
             return False
@@ -133,8 +137,18 @@ def _label(recorded: Recorded) -> dict[str, Any]:
     return {"fact": recorded.seq, "at": recorded.at, **{name: getattr(fact, name) for name in names}}
 
 
-def _models(log: Log, items: Items, state: ItemState, labels: Sequence[Position]) -> list[dict[str, Any]]:
-    """The models that learned from a label of the item: settled by then, not held out, in their window."""
+def _ended(recorded: Recorded) -> dict[str, Any]:
+    """A label that was taken back: which, what its answers had come to, and where the item is asked again."""
+    fact = recorded.fact
+    assert isinstance(fact, LabelWithdrawn)
+    names = ("label", "settled", "why", "batch", "answers")
+    return {"fact": recorded.seq, "at": recorded.at, **{name: getattr(fact, name) for name in names}}
+
+
+def _models(
+    log: Log, items: Items, state: ItemState, labels: Sequence[Position], ended: Sequence[Position]
+) -> list[dict[str, Any]]:
+    """The models that learned from a label of the item: it stood then, not held out, in their window."""
     promoted: dict[ModelVersion, Instant] = {}
     pins_of: dict[str, Pins] = {}
     found: list[tuple[Instant, ModelTrained, Position]] = []
@@ -143,7 +157,8 @@ def _models(log: Log, items: Items, state: ItemState, labels: Sequence[Position]
             case RunBegan(run=run, work="train", pins=pins):
                 pins_of[run] = pins
             case ModelTrained() as fact if state.item not in fact.held_out:
-                by_then = [seq for seq in labels if seq <= fact.labels_up_to]
+                over = max((seq for seq in ended if seq <= fact.labels_up_to), default=START)
+                by_then = [seq for seq in labels if over < seq <= fact.labels_up_to]
                 if by_then and _learned(items, state, fact, pins_of[fact.run]):
                     found.append((recorded.at, fact, max(by_then)))
             case ModelPromoted(model=model):

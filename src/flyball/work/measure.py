@@ -17,6 +17,7 @@ from flyball.core.learning.interval import measure as measured
 from flyball.core.learning.metrics import codes_of
 from flyball.core.loop_parts import Judged
 from flyball.core.table import Feature, Table, stack, texts
+from flyball.work.integrate_proof import judgements
 from flyball.work.tools import Tools
 
 #: Quality is measured on so many of the newest reserve labels, the error over so many of them.
@@ -41,7 +42,7 @@ def due(tools: Tools) -> bool:
 def measure(tools: Tools, watch: Watch, features: tuple[Feature, ...], now: Instant) -> tuple[Fact, ...]:
     """Measure quality and drift once, and write both down."""
     with tools.lock:
-        judged, reserve = list(tools.state.judged), list(tools.state.judged_reserve)
+        judged, reserve = judgements(tools.state)
     facts = (quality(tools, reserve), drift(tools, judged, reserve, watch, features, now))
     tools.tell(now, *facts)
     return facts

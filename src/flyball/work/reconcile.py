@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyball.core.facts import AnswerGiven, LabelSettled, Recorded, body_of
+from flyball.core.control import KnobState
+from flyball.core.facts import AnswerGiven, LabelSettled, LabelWithdrawn, Recorded, body_of
 from flyball.core.ids import Instant, ItemId, Position, canonical
 from flyball.core.labels.merge import Outcome
 from flyball.core.labels.proof import Proof
@@ -36,7 +37,8 @@ class Difference:
 
 @dataclass(slots=True)
 class Reconciled:
-    """What came of it. `accounts`: how the answers stand, in numbers that add up to `captured`.
+    """What came of it. `labels`: those that were settled or taken back. `accounts`: how the answers stand,
+    in numbers that add up to `captured`.
 
     `proof`: the same over the whole history, counted in the tables.
     """
@@ -61,14 +63,22 @@ class Reconciled:
 
 
 def reconcile(
-    store: Store, segments: Segments, classes: Sequence[str], since: Instant, read: Read | None = None
+    store: Store,
+    segments: Segments,
+    classes: Sequence[str],
+    since: Instant,
+    read: Read | None = None,
+    knobs: KnobState | None = None,
+    sure: bool = True,
 ) -> Reconciled:
     """Reconcile the answers and labels of the log from a moment on; what came before is taken as it stands.
 
-    `classes`: the labels that may be given, none for any; `read` makes contracts of their files.
+    `classes`: the labels that may be given, none for any; `read` makes contracts of their files; `knobs`:
+    as the settings have them. `sure`: whether the classes are all that there were; where they may not be,
+    the digest of what could be given is taken as it stands.
     """
     found = Reconciled()
-    past = Past.of(store.log, segments, read, classes)
+    past = Past.of(store.log, segments, read, classes, knobs or KnobState(), sure)
     newest: dict[ItemId, Recorded] = {}
     answers: list[Recorded] = []
     for recorded in store.log.read(kinds=past.kinds):
@@ -81,6 +91,10 @@ def reconcile(
                 newest[fact.item] = recorded
                 if recorded.at >= since:
                     _hold(found, store, past, recorded)
+            case LabelWithdrawn() as fact:
+                newest[fact.item] = recorded
+                if recorded.at >= since:
+                    _hold_end(found, store, past, recorded.seq, fact, recorded.at)
             case _:
                 past.observe(recorded)
     _hold_items(found, store, newest, since)
@@ -94,22 +108,20 @@ def _hold(found: Reconciled, store: Store, past: Past, recorded: Recorded) -> No
     fact = recorded.fact
     assert isinstance(fact, LabelSettled)
     found.labels += 1
-    said = store.items.answers(fact.item)
-    rests_on = {*fact.answers, *fact.superseded}
-    if not rests_on <= {each.seq for each in said}:
+    item = _item(store, past, fact, {*fact.answers, *fact.superseded})
+    if item is None:
         found.unknowable += 1
         return
-    # What came after the newest answer that it tells of had not been read when it was settled.
-    said = tuple(each for each in said if each.seq <= max(rests_on))
-    item = Item(fact.item, said, past.state_of(fact), {}, past.known(store, fact.item))
     outcome = _again(item, past, fact, recorded.at)
-    today = label_of(item, outcome, past.rules().contract, fact.batch)
+    today = label_of(item, outcome, past.contract(), fact.batch)
     if today is None:
         found.differences.append(Difference(fact.item, recorded.seq, body_of(fact), None, outcome.why))
         return
     stands, again = body_of(fact), body_of(today)
     if fact.contract is None:
         again |= {name: stands[name] for name in _NEW}
+    if past.guessed:
+        again["contract"] = stands["contract"]
     if canonical(stands) == canonical(again):
         found.same += 1
     else:
@@ -117,22 +129,58 @@ def _hold(found: Reconciled, store: Store, past: Past, recorded: Recorded) -> No
         found.differences.append(Difference(fact.item, recorded.seq, stands, again, told))
 
 
-def _again(item: Item, past: Past, fact: LabelSettled, at: Instant) -> Outcome:
+def _hold_end(
+    found: Reconciled, store: Store, past: Past, seq: Position, fact: LabelWithdrawn, at: Instant
+) -> None:
+    """Merge anew where a label was taken back: nobody may say it, and no other be settled."""
+    found.labels += 1
+    item = _item(store, past, fact, set(fact.answers))
+    if item is None:
+        found.unknowable += 1
+        return
+    outcome = _again(item, past, fact, at)
+    if outcome.label is None and fact.label not in outcome.voted:
+        found.same += 1
+        return
+    again = {"label": outcome.label} if outcome.label is not None else None
+    told = f"the label {fact.label} was taken back, and today's code would not"
+    found.differences.append(Difference(fact.item, seq, {**body_of(fact), "label": None}, again, told))
+
+
+def _item(
+    store: Store, past: Past, fact: LabelSettled | LabelWithdrawn, rests_on: set[Position]
+) -> Item | None:
+    """The item as it was read for this fact; None where some of it was erased."""
+    said = store.items.answers(fact.item)
+    if not rests_on <= {each.seq for each in said}:
+        return None
+    # What came after the newest answer that it tells of had not been read when it was written.
+    said = tuple(each for each in said if each.seq <= max(rests_on, default=0))
+    return Item(fact.item, said, past.state_of(fact), {}, past.known(store, fact.item))
+
+
+def _again(item: Item, past: Past, fact: LabelSettled | LabelWithdrawn, at: Instant) -> Outcome:
     """Merge anew; where that waits, as of a batch that ran out of time, if it did in that moment."""
-    needed = past.needed(fact.batch)
-    outcome = outcome_of(item, past.rules(), needed)
+    rules, needed = past.rules(at), past.needed(fact.batch)
+    outcome = outcome_of(item, rules, needed)
     if outcome.label is None and fact.batch is not None and past.closed.get(fact.batch) == at:
-        outcome = outcome_of(item, past.rules(), needed, final=True)
+        outcome = outcome_of(item, rules, needed, final=True)
     return outcome
 
 
 def _hold_items(found: Reconciled, store: Store, newest: Mapping[ItemId, Recorded], since: Instant) -> None:
-    """Hold the table of items against the labels in the log."""
+    """Hold the table of items against the labels in the log, those taken back among them."""
     late = [item for item, recorded in newest.items() if recorded.at >= since]
     states = store.items.find(late)
     for item in late:
         recorded, state = newest[item], states.get(item)
         fact = recorded.fact
+        if isinstance(fact, LabelWithdrawn):
+            if state is None or state.label is None or (state.seq or 0) > recorded.seq:
+                continue
+            what = f"the table of items has {state.label} for it, which was taken back"
+            found.differences.append(Difference(item, recorded.seq, body_of(fact), None, what))
+            continue
         assert isinstance(fact, LabelSettled)
         if state is None or state.seq is None or state.seq < recorded.seq:
             what = "the table of items lacks this label"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flyball.core.facts import LoopStarted
@@ -18,6 +18,7 @@ WITHOUT = "capture and integration; no looks at rules"
 
 def begun(tools: Tools, pid: int, now: Instant) -> None:
     """Note that this process serves the loop from now on."""
+    tools.store.serving()
     with tools.lock:
         said = {"pid": pid, "since": now, "after": tools.store.log.head().seq}
         tools.store.log.append(Commit(notes={NOTE: json.dumps(said)}), now)
@@ -30,14 +31,14 @@ def ended(tools: Tools, pid: int, now: Instant) -> None:
             tools.store.log.append(Commit(notes={NOTE: ""}), now)
 
 
-def served(log: Log, alive: bool, holder: int | None = None) -> dict[str, Any] | None:
+def served(log: Log, servers: Collection[int]) -> dict[str, Any] | None:
     """Which process serves the loop and since when; None where none does.
 
-    `alive`: some process holds the store for writing; `holder`: which one, where that is known. A note that
-    was left behind by a process that was killed counts for nothing.
+    `servers`: the processes that are there and may be the one. A note that was left behind by a process
+    that was killed counts for nothing.
     """
     note = _note(log)
-    if not alive or not note or (holder is not None and holder != note["pid"]):
+    if not note or note["pid"] not in servers:
         return None
     if any(True for _ in log.read(note["after"], kinds=[LoopStarted.kind], limit=1)):
         return None

@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flyball.core.chain import instant
-from flyball.core.ids import START, Instant, Position, Seconds, canonical
+from flyball.core.ids import Instant, Seconds, canonical
 from flyball.ports import Commit
 from flyball.work.tools import Tools
 
@@ -26,28 +25,23 @@ NOTED_EVERY: Seconds = 60.0
 class Silence:
     """When something came of one source the last time, and how long that took before.
 
-    `calls`: it is not asked but calls us, so that what came is found in the log. A time in which nobody
-    looked is no silence.
+    A time in which nobody looked is no silence.
     """
 
     tools: Tools
     name: str
-    source: str
     every: Seconds
-    calls: bool
     _began: Instant | None = None
     _last: Instant = 0.0
     _longest: Seconds = 0.0
     _known: int = 0
-    _upto: Position = START
     _noted: Instant = float("-inf")
 
-    def look(self, now: Instant, came: bool) -> None:
-        """Take note of whether something `came`; raises the alert, and clears it."""
+    def look(self, now: Instant, heard: Instant | None) -> None:
+        """Take note of when something came last, where that is known; raises the alert, and clears it."""
         if self._began is None:
             self._begin(now)
-        heard = self._called() if self.calls else now if came else None
-        if heard is not None:
+        if heard is not None and heard > self._last:
             self._hear(heard)
         self._last, began = min(self._last, now), min(self._began or now, now)
         if self._known >= KNOWN and now - self._last > self.limit and now - began >= self.every:
@@ -74,15 +68,7 @@ class Silence:
         noted = json.loads(self.tools.store.log.note(f"silence/{self.name}") or "{}")
         self._last = noted.get("last", now)
         self._longest, self._known = noted.get("longest", 0.0), noted.get("known", 0)
-        self._upto = Position(noted["upto"]) if "upto" in noted else self.tools.store.log.head().seq
         self._began = now
-
-    def _called(self) -> Instant | None:
-        at, upto = None, self._upto
-        for link in self.tools.store.evidence.links(upto, bodies=False):
-            at, upto = instant(link.at) if link.source == self.source else at, link.seq
-        self._upto = upto
-        return at
 
     def _hear(self, now: Instant) -> None:
         gap = now - self._last
@@ -92,7 +78,7 @@ class Silence:
             self._known = min(self._known + 1, KNOWN)
         self._last = now
         if counts or not 0 <= now - self._noted < NOTED_EVERY:
-            noted = {"last": now, "longest": self._longest, "known": self._known, "upto": self._upto}
+            noted = {"last": now, "longest": self._longest, "known": self._known}
             self.tools.store.log.append(
                 Commit(notes={f"silence/{self.name}": canonical(noted).decode()}), now
             )

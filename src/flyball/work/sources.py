@@ -7,18 +7,20 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from flyball.core.ids import Instant, Seconds, canonical
 from flyball.core.mappings import Map
 from flyball.errors import FlyballError, NotFound
 from flyball.ports import Commit
+from flyball.work.came import NOTED_EVERY, Came
 from flyball.work.deliveries import source_of
 from flyball.work.intake import Pulled, reread
 from flyball.work.silence import Silence
 from flyball.work.tools import Tools
 from flyball.work.withdrawals import Withdrawals
 
+_T = TypeVar("_T")
 #: How long a source that failed rests: doubled each time in a row, up to an hour.
 FIRST_REST, LONGEST_REST = 15.0, 3600.0
 #: When a source is looked at again where there is something to do at once; and a topic, in any case.
@@ -71,27 +73,34 @@ class Sources:
 
     tools: Tools
     sources: Mapping[str, Source]
+    came: Came = field(default_factory=Came)
+    _counting: Future[None] | None = None
+    _counted_at: Instant = float("-inf")
     _pool: ThreadPoolExecutor | None = None
     _ending: bool = False
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def poll(self, now: Instant) -> None:
         """Begin with what is due. On a shared store only the process that leads does."""
+        if self._ending:
+            return
         for source in self.sources.values():
             if source.under_way is not None and not source.under_way.done():
                 continue
             rests = source.said_at - SOON <= now < source.due and not source.wanted
-            if self._ending or rests or not self.tools.store.leads():
-                continue
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="source")
-            source.under_way = self._pool.submit(self._turn, source)
+            if not rests and self.tools.store.leads():
+                source.under_way = self._begun(self._turn, source)
+        counted = 0 <= now - self._counted_at < NOTED_EVERY
+        idle = self._counting is None or self._counting.done()
+        if not counted and idle and self.tools.store.leads():
+            self._counted_at, self._counting = now, self._begun(self._counted, now)
 
     def pull(self, name: str, again: bool = False) -> Pulled:
         """One pass over a source, here and now. Raises NotFound, and what its pass raises."""
         source = self._named(name)
         pulled = self._pass(source, again)
         self._write_down(source, pulled)
+        self._count(self.tools.clock.now())
         return pulled
 
     def hurry(self, name: str, again: bool = False) -> None:
@@ -107,6 +116,11 @@ class Sources:
             self._pool.shutdown(wait=True, cancel_futures=True)
         for source in self.sources.values():
             _let_go(source)
+
+    def _begun(self, work: Callable[[_T], None], about: _T) -> Future[None]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="source")
+        return self._pool.submit(work, about)
 
     def _named(self, name: str) -> Source:
         if name not in self.sources:
@@ -173,12 +187,29 @@ class Sources:
 
     def _listen(self, source: Source, pulled: Pulled) -> None:
         """Notice where nothing comes any more."""
+        now = self.tools.clock.now()
         if source.silence is None:
-            calls = source.puller is None
-            source.silence = Silence(
-                self.tools, source.name, source_of(source.name), max(source.every, SOON), calls
-            )
-        source.silence.look(self.tools.clock.now(), pulled.happened)
+            source.silence = Silence(self.tools, source.name, max(source.every, SOON))
+        if source.puller is None:  # it calls us: the log says when it did
+            self._count(now)
+            heard = self.came.of(source_of(source.name)).at
+        else:
+            heard = now if pulled.happened else None
+        source.silence.look(now, heard)
+
+    def _counted(self, now: Instant) -> None:
+        try:
+            self._count(now)
+        except Exception as error:  # the next count goes on from the last one that was noted
+            self.tools.warn(now, "sources", f"what came of the sources is not counted: {error}")
+        else:
+            self.tools.over(now, "sources")
+
+    def _count(self, now: Instant) -> None:
+        """Count what has come of all sources."""
+        store = self.tools.store
+        self.came.count(store.log, store.evidence)
+        self.came.noted(store.log, now)
 
     def _write_down(self, source: Source, pulled: Pulled) -> None:
         """Note what came of it for `flyball sources ls`, where that is worth a write."""

@@ -76,6 +76,8 @@ class Tools:
     uncaptured: list[Answer] = field(default_factory=list)
     #: Where the contract about labels is kept; without one, `work.contract.in_force` has what is implied.
     contracts: ContractBook | None = None
+    #: When the newest pass of integration began.
+    merged_at: Instant = float("-inf")
     #: Jobs of integration that could not be given back, because nobody was there to take them.
     owed: list[Job] = field(default_factory=list)
     #: When integration last counted what it proves, and what it found.

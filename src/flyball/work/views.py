@@ -6,7 +6,7 @@ Every view is plain values: the same for a page, for `--json` and for a table in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from flyball.core.control import KnobState, Target
@@ -38,7 +38,12 @@ PINNED = ("labels_up_to", "config", "rules", "code", "seed")
 
 
 def status(
-    log: Log, state: LoopState, knobs: KnobState, budget_left: int | None, alive: bool, now: Instant
+    log: Log,
+    state: LoopState,
+    knobs: KnobState,
+    budget_left: int | None,
+    running: Mapping[str, Any],
+    now: Instant,
 ) -> dict[str, Any]:
     """The loop at a glance: lanes, queue, labels, models, knobs that differ from their default, alerts."""
     looked = _last(log, "looked")
@@ -46,7 +51,7 @@ def status(
     return {
         "now": now,
         "architecture": knobs.value("loop.architecture", now),
-        "running": running(log, alive),
+        "running": running,
         "items": state.arrived,
         "batches": {"released": state.released, "open": len(state.open), "settled": state.cycles},
         "queue": state.in_flight(),
@@ -229,9 +234,12 @@ def _row(
     }
 
 
-def running(log: Log, alive: bool) -> dict[str, Any]:
-    """Whether a process runs the loop, since when, and else why not. `alive`: a process holds its lock."""
-    if (serves := served(log, alive)) is not None:
+def running(log: Log, alive: bool, servers: Collection[int]) -> dict[str, Any]:
+    """Whether a process runs the loop, since when, and else why not.
+
+    `alive`: a process holds its lock; `servers`: those of which one may only serve it.
+    """
+    if (serves := served(log, servers)) is not None:
         return {"running": False, "since": serves["since"], "because": f"process {serves['pid']} serves it"}
     last: Recorded | None = None
     for recorded in log.read(kinds=["loop-started", "loop-stopped"]):

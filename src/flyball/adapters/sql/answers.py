@@ -43,7 +43,7 @@ def stand(connection: sa.Connection, change: Stood) -> None:
 def standing(connection: sa.Connection, answers: Sequence[Position]) -> Mapping[Position, Status]:
     """How these answers stand; those that nobody has looked at are left out."""
     found = bulk.among(connection, answer.c.seq, answers, answer.c.status)
-    return {Position(row.seq): row.status for row in found}
+    return {Position(seq): status for seq, status in found}
 
 
 def standing_as(connection: sa.Connection, status: Status, after: Position, most: int) -> list[Recorded]:

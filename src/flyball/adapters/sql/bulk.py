@@ -42,7 +42,9 @@ def insert(
         _copy(connection, table, names, listed)
     elif listed:
         statement = _compiled(_insertion(table, names), connection.dialect)
-        connection.exec_driver_sql(statement.string, [_bound(statement, names, row) for row in listed])
+        bound = listed if statement.positional else [dict(zip(names, row, strict=True)) for row in listed]
+        with cursor_of(connection) as cursor:
+            cursor.executemany(statement.string, bound)
 
 
 def _copy(
@@ -50,15 +52,18 @@ def _copy(
 ) -> None:
     """Rows as PostgreSQL takes them fastest; triggers and keys look at each as they do otherwise."""
     statement, types = _copying(table, names, connection.dialect)
-    with _cursor(connection) as cursor, cursor.copy(statement) as copy:
+    with cursor_of(connection) as cursor, cursor.copy(statement) as copy:
         copy.set_types(types)
         for row in values:
             copy.write_row(row)
 
 
 @contextmanager
-def _cursor(connection: sa.Connection) -> Iterator[Any]:
-    """The driver's own cursor; its errors become those that SQLAlchemy would raise."""
+def cursor_of(connection: sa.Connection) -> Iterator[Any]:
+    """The driver's own cursor; its errors become those that SQLAlchemy would raise.
+
+    A statement through it costs a tenth of one through SQLAlchemy, which shows where a commit is small.
+    """
     cursor = connection.connection.cursor()
     base = connection.dialect.loaded_dbapi.Error
     try:
@@ -82,15 +87,18 @@ def _copying(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> tu
 
 def among(
     connection: sa.Connection, column: sa.Column[Any], values: Sequence[Any], *more: sa.Column[Any]
-) -> Iterator[sa.Row[Any]]:
+) -> list[tuple[Any, ...]]:
     """`column`, and `more` beside it, of the rows whose `column` is one of these values."""
+    found: list[tuple[Any, ...]] = []
     for chunk in chunked(values):
         # Lengths are rounded up, so that few statements are compiled; to ask twice for one does no harm.
         size = 1 << (len(chunk) - 1).bit_length()
         names = _places(size)
         statement = _compiled(_question(column, more, names), connection.dialect)
         padded = (*chunk, *chunk[-1:] * (size - len(chunk)))
-        yield from connection.exec_driver_sql(statement.string, _bound(statement, names, padded))
+        with cursor_of(connection) as cursor:
+            found += cursor.execute(statement.string, _bound(statement, names, padded)).fetchall()
+    return found
 
 
 def columns(
@@ -99,7 +107,7 @@ def columns(
     """What a query with these named values finds, column by column, past the rows that nobody needs."""
     statement, bound = _asked(connection, query, values)
     blocks: list[list[Column]] = [[np.empty(0, dtype=dtype)] for dtype in dtypes]
-    with _cursor(connection) as cursor:
+    with cursor_of(connection) as cursor:
         cursor.execute(statement.string, bound)
         while part := cursor.fetchmany(_BLOCK):
             for column, dtype, found in zip(blocks, dtypes, zip(*part, strict=True), strict=True):
@@ -112,15 +120,15 @@ def rows(
 ) -> list[tuple[Any, ...]]:
     """What a query with these named values finds, as the driver's own tuples."""
     statement, bound = _asked(connection, query, values)
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(statement.string, bound)
-        return list(cursor.fetchall())
-    except connection.dialect.loaded_dbapi.Error as error:
-        # The driver was asked past SQLAlchemy, and its errors are told like any other.
-        raise sa.exc.DatabaseError(statement.string, bound, error) from error
-    finally:
-        cursor.close()
+    with cursor_of(connection) as cursor:
+        found: list[tuple[Any, ...]] = cursor.execute(statement.string, bound).fetchall()
+    return found
+
+
+@cache
+def text_of(query: sa.Select[Any], dialect: sa.Dialect) -> str:
+    """A query that takes no values, as the driver understands it."""
+    return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def _asked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -51,6 +51,10 @@ class Database:
         self._writing = writing
         self._reading = reading
         self._kind = kind
+        #: Connections between two transactions: to hand one out anew costs more than many a transaction.
+        self._idle: dict[sa.Engine, list[sa.Connection]] = {reading: []}
+        if writing is not None:
+            self._idle[writing] = []
         self._lock = threading.Lock()
         self._stopped = ""
         self._closed = ""
@@ -115,31 +119,51 @@ class Database:
         """Close every connection; whoever comes later is refused, because the lock may be another's then."""
         with self._lock:
             self._closed = f"{self.name} is closed."
-            self._reading.dispose()
-            if self._writing is not None:
-                self._writing.dispose()
+            for engine in self._idle:
+                self._close_idle(engine)
+                engine.dispose()
 
     @contextmanager
     def _begun(self, engine: sa.Engine, turn: Turn | None = None) -> Iterator[sa.Connection]:
         connection, transaction = self._begin(engine, turn)
-        with connection, transaction:
-            yield connection
+        try:
+            with transaction:
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle[engine].append(connection)
+        if self._closed:
+            self._close_idle(engine)
+
+    def _close_idle(self, engine: sa.Engine) -> None:
+        while idle := self._idle[engine]:
+            with suppress(IndexError):  # somebody else took the last one
+                idle.pop().close()
 
     def _begin(self, engine: sa.Engine, turn: Turn | None) -> tuple[sa.Connection, sa.RootTransaction]:
         for attempt in range(TRIES):
             connection: sa.Connection | None = None
             try:
-                connection = engine.connect().execution_options(turn=turn)
+                connection = self._connection(engine)
+                if connection.get_execution_options().get("turn") != turn:
+                    connection.execution_options(turn=turn)
                 return connection, connection.begin()
             except BaseException as error:
                 if connection is not None:
                     connection.close()
+                self._close_idle(engine)
                 # A pool holds connections that were cut meanwhile, and nothing was sent over this one yet.
                 away = isinstance(error, sa.exc.DBAPIError) and self._kind.away(error)
                 if not away or attempt == TRIES - 1:
                     raise
             self._kind.pause(attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _connection(self, engine: sa.Engine) -> sa.Connection:
+        with suppress(IndexError):
+            return self._idle[engine].pop()
+        return engine.connect()
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

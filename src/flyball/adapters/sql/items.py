@@ -17,9 +17,22 @@ from flyball.core.chain import instant
 from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import START, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
-from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, Stood, asked, checked
+from flyball.core.project import (
+    Arrived,
+    Change,
+    Labelled,
+    Offered,
+    Standing,
+    Stood,
+    Unlabelled,
+    asked,
+    checked,
+)
 from flyball.core.table import Column, Table
 from flyball.ports import ItemRows, ItemState
+
+#: The source of a row that says that the item has no label from its place on.
+_TAKEN_BACK = "taken-back"
 
 
 def _pool() -> sa.Select[Any]:
@@ -46,6 +59,7 @@ def _labelled() -> sa.Select[Any]:
     )
     query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
     query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
+    query = query.where(label.c.source != _TAKEN_BACK)
     # In the order of the index; by time afterwards, which is quicker than to sort whole rows here.
     return query.order_by(label.c.item_id)
 
@@ -53,6 +67,7 @@ def _labelled() -> sa.Select[Any]:
 _POOL, _LABELLED = _pool(), _labelled()
 #: What is read of an item and of its labels, beside its name.
 _ITEM, _LABEL = ("state", "time", "row", "batch", "arrived_seq"), ("label", "source", "batch", "seq")
+_NO_LABEL = (None, None, None, None)
 
 
 class SqlItems:
@@ -132,6 +147,8 @@ def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
                 _offer(connection, change)
             case Labelled():
                 _label(connection, change)
+            case Unlabelled():
+                _unlabel(connection, change)
             case Stood():
                 stand(connection, change)
             case _:
@@ -140,9 +157,8 @@ def apply(connection: sa.Connection, changes: Sequence[Change]) -> None:
 
 def _standing(connection: sa.Connection, items: Sequence[ItemId]) -> dict[ItemId, Standing]:
     early = bulk.among(connection, label.c.item_id, items)
-    found: dict[ItemId, Standing] = dict.fromkeys((row.item_id for row in early), "awaited")
-    there = bulk.among(connection, item.c.item_id, items, item.c.state)
-    found.update((row.item_id, row.state) for row in there)
+    found: dict[ItemId, Standing] = dict.fromkeys((name for (name,) in early), "awaited")
+    found.update(bulk.among(connection, item.c.item_id, items, item.c.state))
     return found
 
 
@@ -178,6 +194,12 @@ def _label(connection: sa.Connection, change: Labelled) -> None:
         connection.execute(sa.update(item).where(item.c.item_id.in_(chunk)).values(state="labelled"))
 
 
+def _unlabel(connection: sa.Connection, change: Unlabelled) -> None:
+    row = {"item_id": change.item, "seq": change.seq, "label": "", "source": _TAKEN_BACK}
+    connection.execute(label.insert(), row)
+    connection.execute(sa.update(item).where(item.c.item_id == change.item).values(state=change.state))
+
+
 def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str, Column]:
     """Items with the segments and times of their arrivals, which many share."""
     name, time, row, arrived = columns
@@ -196,26 +218,19 @@ def _arrivals(connection: sa.Connection, columns: Sequence[Column]) -> dict[str,
 
 def _found(connection: sa.Connection, names: Sequence[ItemId]) -> dict[ItemId, ItemState]:
     # With each capture, so by statements that are compiled once.
-    found = list(bulk.among(connection, item.c.item_id, names, *(item.c[name] for name in _ITEM)))
+    found = bulk.among(connection, item.c.item_id, names, *(item.c[name] for name in _ITEM))
     if not found:
         return {}
     labels = bulk.among(connection, label.c.item_id, names, *(label.c[name] for name in _LABEL))
-    present = {row.item_id: row for row in sorted(labels, key=lambda row: row.seq)}
-    came = bulk.among(connection, arrival.c.seq, list({row.arrived_seq for row in found}), arrival.c.segment)
-    segments = {row.seq: Digest(row.segment) for row in came}
-    return {row.item_id: _state(row, segments[row.arrived_seq], present.get(row.item_id)) for row in found}
-
-
-def _state(row: sa.Row[Any], segment: Digest, now: sa.Row[Any] | None) -> ItemState:
-    return ItemState(
-        item=row.item_id,
-        state=row.state,
-        time=row.time,
-        segment=segment,
-        row=row.row,
-        batch=row.batch if now is None or now.batch is None else now.batch,
-        label=None if now is None else now.label,
-        source=None if now is None else now.source,
-        seq=None if now is None else now.seq,
-        arrived_seq=row.arrived_seq,
-    )
+    present = {name: now for name, *now in sorted(labels, key=lambda row: row[-1])}
+    arrived = list({row[-1] for row in found})
+    segments = dict(bulk.among(connection, arrival.c.seq, arrived, arrival.c.segment))
+    states: dict[ItemId, ItemState] = {}
+    for name, state, time, row, offered_in, arrived_seq in found:
+        value, source, batch, seq = present.get(name, _NO_LABEL)
+        if source == _TAKEN_BACK:
+            value, source, batch, seq = _NO_LABEL
+        segment = Digest(segments[arrived_seq])
+        batch = offered_in if batch is None else batch
+        states[name] = ItemState(name, state, time, segment, row, batch, value, source, seq, arrived_seq)
+    return states

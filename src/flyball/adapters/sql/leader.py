@@ -1,27 +1,28 @@
-"""Of all processes that have a loop open on PostgreSQL, the one that decides."""
+"""Of all processes that have a loop open on PostgreSQL, the one that decides, and those that serve it."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
-from flyball.adapters.sql import postgres
 from flyball.adapters.sql.database import TRIES, Database
 
 
 class Leader:
     """Holds a lock of the database for as long as its connection lives: whoever is killed lets go of it."""
 
-    def __init__(self, database: Database, loop: str) -> None:
+    def __init__(self, database: Database, first: int, second: int) -> None:
+        """The lock's two numbers: who is to hold it alone has the same ones as the others."""
         self._database = database
-        self._number = postgres.number_of(loop)
+        self._numbers = f"{first}, {second}"
         self._connection: sa.PoolProxiedConnection | None = None
         self._lock = threading.Lock()
 
     def leads(self) -> bool:
-        """Whether this process leads; where nobody does, it does from now on. False where it cannot ask."""
+        """Whether this process has it; where nobody does, it does from now on. False where it cannot ask."""
         with self._lock:
             for _ in range(TRIES):
                 try:
@@ -34,8 +35,11 @@ class Leader:
             return False
 
     def close(self) -> None:
-        """Let another lead."""
+        """Let another have it, at once: of a connection that ends, the database hears in its own time."""
         with self._lock:
+            if self._connection is not None:
+                with suppress(self._database.driver.Error):
+                    self._asked(f"SELECT pg_advisory_unlock({self._numbers})")
             self._drop()
 
     def _holds(self) -> bool:
@@ -44,7 +48,7 @@ class Leader:
 
     def _takes(self) -> bool:
         self._connection = self._database.own()
-        if not self._asked(f"SELECT pg_try_advisory_lock({postgres.LEAD}, {self._number})"):
+        if not self._asked(f"SELECT pg_try_advisory_lock({self._numbers})"):
             self._connection.close()
             self._connection = None
         return self._connection is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,10 +21,12 @@ from flyball.ports import Commit, Contested, Draft, Receipt, Unless
 
 #: Facts that one reading transaction fetches.
 PAGE = 1_000
-#: Links that one reading transaction fetches.
-LINKS = 5_000
+#: Links that one reading transaction fetches: few, so that the processor still has them when they are used.
+LINKS = 2_000
 #: More than there will ever be.
 _ALL = Position(2**62)
+_SINCE = sa.select(event.c.kind).distinct().where(event.c.seq > sa.bindparam("after", type_=Number))
+_SINCE = _SINCE.where(event.c.kind.in_(sa.bindparam("kinds", expanding=True)))
 _NEWEST = sa.select(event.c.seq, event.c.received_at, event.c.hash).order_by(event.c.seq.desc()).limit(1)
 
 
@@ -38,6 +42,8 @@ def _links(bodies: bool) -> sa.Select[Any]:
 
 
 _LINKS = {bodies: _links(bodies) for bodies in (True, False)}
+#: A row as a link, in half the time of `Link._make`: there are millions.
+_LINK_OF: Callable[[tuple[Any, ...]], Link] = partial(tuple.__new__, Link)
 
 
 class SqlLog:
@@ -62,7 +68,8 @@ class SqlLog:
             standing = _standing(connection, drafts)
             planned = plan(commit, drafts, standing, _head(connection), now, self._salt)
             if commit.unless is not None:
-                refuse_newer(_newer(connection, commit.unless))
+                changed = _newer(connection, commit.unless) if commit.unless.items else ()
+                refuse_newer(changed, _since(connection, commit.unless))
             jobs.finish(connection, commit.done)
             jobs.resolve(connection, commit.requeued, commit.dropped, now)
             _insert(connection, planned)
@@ -116,10 +123,13 @@ class SqlLog:
 
     def links(self, after: Position = START, bodies: bool = True) -> Iterator[Link]:
         """See `ports.Evidence`."""
+        return chain.from_iterable(map(_LINK_OF, page) for page in self._link_pages(after, bodies))
+
+    def _link_pages(self, after: Position, bodies: bool) -> Iterator[Sequence[tuple[Any, ...]]]:
         while True:
             with self._database.read() as connection:
                 page = bulk.rows(connection, _LINKS[bodies], {"after": int(after), "most": LINKS})
-            yield from map(Link._make, page)
+            yield page
             if len(page) < LINKS:
                 return
             after = Position(page[-1][0])
@@ -167,7 +177,8 @@ class SqlLog:
 
 
 def _head(connection: sa.Connection) -> Head:
-    row = connection.execute(_NEWEST).first()
+    with bulk.cursor_of(connection) as cursor:
+        row = cursor.execute(bulk.text_of(_NEWEST, connection.dialect)).fetchone()
     return Head() if row is None else Head(*row)
 
 
@@ -189,6 +200,12 @@ def _newer(connection: sa.Connection, unless: Unless) -> set[str]:
         for chunk in bulk.chunked(unless.items)
         for name in connection.scalars(query.where(event.c.item_id.in_(chunk)))
     }
+
+
+def _since(connection: sa.Connection, unless: Unless) -> set[str]:
+    """The kinds of facts, of those that may not have been, that were written after that place."""
+    asked = {"kinds": list(unless.kinds), "after": int(unless.read_at)}
+    return set(connection.scalars(_SINCE, asked)) if unless.kinds else set()
 
 
 def _insert(connection: sa.Connection, planned: Plan) -> None:

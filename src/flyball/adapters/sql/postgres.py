@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -156,15 +156,28 @@ def _refuse_unsafe(connection: psycopg.Connection[Any], name: str) -> None:
 
 
 def _writers(connection: sa.Connection, loop: str) -> set[int]:
-    found = connection.execute(
-        sa.text(
-            "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
-            " WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 2 AND granted"
-            " AND classid::bigint = :present AND objid::bigint = :number"
-        ),
-        {"present": PRESENT, "number": number_of(loop) & 0xFFFFFFFF},
+    held = _locks(connection, PRESENT)
+    return {pid for pid, number in held if number == number_of(loop) & 0xFFFFFFFF}
+
+
+def servers(connection: sa.Connection, loop: str) -> set[int]:
+    """The numbers of the processes that show that they serve a loop, and are there to show it."""
+    return {number for _, number in _locks(connection, serving_number(loop))}
+
+
+def serving_number(loop: str) -> int:
+    """The first number of the locks of those that serve a loop; the second one is the process's own."""
+    return number_of(f"serve/{loop}")
+
+
+def _locks(connection: sa.Connection, first: int) -> Sequence[tuple[int, int]]:
+    """The advisory locks that begin with a number: which connection holds each, and its second number."""
+    asked = sa.text(
+        "SELECT pid, objid::bigint FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 2 AND granted"
+        " AND classid::bigint = :first"
     )
-    return {pid for (pid,) in found}
+    return [(pid, number) for pid, number in connection.execute(asked, {"first": first & 0xFFFFFFFF})]
 
 
 def claim_for_migration(connection: sa.Connection, loop: str) -> bool:

@@ -14,6 +14,7 @@ from flyball.core.facts import Recorded, fact_of
 from flyball.core.ids import Position
 from flyball.errors import NewerStore
 
+_JSON = json.JSONDecoder()
 #: What `recorded` reads.
 FACT = (event.c.seq, event.c.received_at, event.c.kind, event_body.c.body)
 #: What `link` reads.
@@ -45,7 +46,7 @@ def recorded(row: Sequence[Any]) -> Recorded:
     """A fact as it was written. Raises NewerStore for one that this version does not know."""
     seq, at, kind, body = row
     try:
-        return Recorded(Position(seq), instant(at), fact_of(kind, json.loads(body)))
+        return Recorded(Position(seq), instant(at), fact_of(kind, _JSON.decode(body.decode())))
     except KeyError as error:
         raise NewerStore(
             f"fact {seq} is a `{kind}`, which this version of Flyball does not know. Upgrade Flyball."

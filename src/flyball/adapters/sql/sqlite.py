@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from flyball.adapters.sql import bulk
 from flyball.adapters.sql.database import Database, Kind
 from flyball.errors import Unreachable
 
@@ -75,7 +76,8 @@ def _engine(opener: Callable[[], Any], begin: str, poolclass: type[sa.Pool]) -> 
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        with bulk.cursor_of(connection) as cursor:
+            cursor.execute(begin)
 
     return engine
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +59,22 @@ def holder(url_or_path: str | Path) -> int | None:
     return holder_of(_lock_of(place)) if isinstance(place, Path) else None
 
 
+def servers(url_or_path: str | Path, loop: str = LOOP) -> frozenset[int]:
+    """The processes that may be serving a loop: who has the file open for writing; on PostgreSQL, those that
+    show that they do. Raises BadUsage, Unreachable.
+    """
+    place = _place(url_or_path)
+    if isinstance(place, Path):
+        by = holder_of(_lock_of(place))
+        return frozenset() if by is None else frozenset({by})
+    database = postgres.opened(place, loop, read_only=True)
+    try:
+        with database.read() as connection:
+            return frozenset(postgres.servers(connection, loop))
+    finally:
+        database.close()
+
+
 def _place(url_or_path: str | Path) -> Path | sa.URL:
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return Path(url_or_path)
@@ -78,19 +96,14 @@ def _place(url_or_path: str | Path) -> Path | sa.URL:
     )
 
 
-def _store(
-    database: Database, salt: Salt, lock: WriterLock | None = None, leader: Leader | None = None
-) -> Store:
+def _store(database: Database, salt: Salt, *release: Callable[[], None]) -> Store:
     def close() -> None:
-        if leader is not None:
-            leader.close()
         database.close()
-        if lock is not None:
-            lock.release()
+        for each in release:
+            each()
 
     log = SqlLog(database, salt)
-    store = Store(log=log, jobs=SqlJobs(database), items=SqlItems(database), evidence=log, close=close)
-    return store if leader is None else replace(store, shared=True, leads=leader.leads)
+    return Store(log=log, jobs=SqlJobs(database), items=SqlItems(database), evidence=log, close=close)
 
 
 def _on_sqlite(path: Path, salt: Salt, read_only: bool) -> Store:
@@ -105,7 +118,7 @@ def _on_sqlite(path: Path, salt: Salt, read_only: bool) -> Store:
         if lock is not None:
             lock.release()
         raise
-    return _store(database, salt, lock)
+    return _store(database, salt, *(() if lock is None else (lock.release,)))
 
 
 def _lock_of(path: Path) -> Path:
@@ -143,7 +156,16 @@ def _on_postgres(url: sa.URL, loop: str, salt: Salt, read_only: bool) -> Store:
     except BaseException:
         database.close()
         raise
-    return _store(database, salt, leader=Leader(database, loop))
+    leader = Leader(database, postgres.LEAD, postgres.number_of(loop))
+    serving = Leader(database, postgres.serving_number(loop), os.getpid())
+    store = _store(database, salt)
+
+    def close() -> None:
+        leader.close()
+        serving.close()
+        store.close()
+
+    return replace(store, shared=True, leads=leader.leads, serving=serving.leads, close=close)
 
 
 def _prepare_postgres(database: Database, loop: str, read_only: bool) -> None:

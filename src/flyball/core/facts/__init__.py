@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, get_args
 
 from flyball.core.facts.contracts import (
@@ -32,6 +33,7 @@ from flyball.core.facts.people import (
     BatchSettled,
     CaptureMeasured,
     LabelSettled,
+    LabelWithdrawn,
     TeamMeasured,
 )
 from flyball.core.facts.steering import (
@@ -92,6 +94,7 @@ __all__ = [
     "ItemsRefused",
     "KnobTurned",
     "LabelSettled",
+    "LabelWithdrawn",
     "LabelsKnown",
     "LetterDropped",
     "LetterRequeued",
@@ -132,6 +135,7 @@ Fact = (
     | AnswerGiven
     | AnswerParked
     | LabelSettled
+    | LabelWithdrawn
     | BatchSettled
     | TeamMeasured
     | CaptureMeasured
@@ -168,13 +172,18 @@ Fact = (
 )
 
 
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    # Of one name it would give the value itself.
+    return attrgetter(*names) if len(names) > 1 else lambda fact: tuple(getattr(fact, each) for each in names)
+
+
 KINDS: Mapping[str, type[Any]] = {cls.kind: cls for cls in get_args(Fact)}
 
 
-#: Of each kind the fields in order: facts are written and read by the thousand.
-_NAMES = {cls: tuple(each.name for each in fields(cls)) for cls in KINDS.values()}
-
-
+#: Of each kind the fields as they are written: facts are written and read by the thousand.
+_NAMES = {cls: tuple(sorted(each.name for each in fields(cls))) for cls in KINDS.values()}
+_KNOWN = {cls: frozenset(names) for cls, names in _NAMES.items()}
+_VALUES = {cls: _getter(names) for cls, names in _NAMES.items()}
 _SCALAR = (str, int, float, type(None))
 
 
@@ -193,10 +202,12 @@ def body_of(fact: Fact) -> dict[str, Any]:
     >>> body_of(AlertCleared(key="rules"))
     {'key': 'rules'}
     """
-    return {
-        name: value if isinstance(value := getattr(fact, name), _SCALAR) else _plain(value)
-        for name in _NAMES[type(fact)]
-    }
+    cls = type(fact)
+    body: dict[str, Any] = dict(zip(_NAMES[cls], _VALUES[cls](fact), strict=True))
+    for name, value in body.items():
+        if not isinstance(value, _SCALAR):
+            body[name] = _plain(value)
+    return body
 
 
 def fact_of(kind: str, body: Mapping[str, Any]) -> Fact:
@@ -205,7 +216,12 @@ def fact_of(kind: str, body: Mapping[str, Any]) -> Fact:
     A kind that is not known raises KeyError; a field without a default that is missing, TypeError.
     """
     cls = KINDS[kind]
-    values = {name: _frozen(body[name]) for name in _NAMES[cls] if name in body}
+    names = _KNOWN[cls]
+    values = {
+        name: value if isinstance(value, _SCALAR) else _frozen(value)
+        for name, value in body.items()
+        if name in names
+    }
     if cls is RunBegan:
         values["pins"] = Pins(**{**body["pins"], "more": _frozen(body["pins"]["more"])})
     fact: Fact = cls(**values)

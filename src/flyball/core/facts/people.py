@@ -107,6 +107,25 @@ class LabelSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelWithdrawn:
+    """Nobody says any more what an item was labelled: it has no label until one is settled again.
+
+    `settled` is the place of the `label` that is taken back, `answers` all that was said about the item by
+    then, and `why` what they come to. `batch`: the open batch in which it is asked again; None: it is in
+    the pool. `contract`: the digest of the contract's definitions under which that was found.
+    """
+
+    kind: ClassVar[str] = "label-withdrawn"
+    item: ItemId
+    label: str
+    settled: Position
+    answers: tuple[Position, ...]
+    why: str
+    batch: BatchId | None = None
+    contract: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BatchSettled:
     """Every item of a batch has a label, or the batch ran out of time. This ends a cycle."""
 

@@ -10,8 +10,6 @@ from flyball.core.facts import AnswerGiven, Recorded, body_of
 from flyball.core.ids import Instant, Position, Seconds, canonical
 from flyball.core.labels.contract import Contract, Refusal, same
 
-#: How long the rest of an answer may take to come before it is listed as late.
-PATIENCE: Seconds = 60.0
 #: A place in an order: words with a revision stand above those without, and only these go by the log.
 Place = tuple[int, float, bytes, int]
 
@@ -106,7 +104,7 @@ def misplaced(told: AnswerGiven) -> Refusal | None:
     return Refusal("bad-part", "part", f"part {number} of {of} cannot be; parts count from 1 to how many")
 
 
-def late(answers: Iterable[Recorded], now: Instant, patience: Seconds = PATIENCE) -> tuple[Late, ...]:
+def late(answers: Iterable[Recorded], now: Instant, patience: Seconds) -> tuple[Late, ...]:
     """Of answers that wait, the envelopes that lack parts for longer than `patience`, the oldest first."""
     found: dict[tuple[str, str, str], list[Recorded]] = {}
     for recorded in answers:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from flyball.core.facts import AnswerGiven, Recorded, body_of
 from flyball.core.ids import Digest, ItemId, Position, canonical, digest_of
-from flyball.core.labels.contract import UNKNOWN_DEFINITIONS, Contract, Refusal
+from flyball.core.labels.contract import EVERYBODY, UNKNOWN_DEFINITIONS, Contract, Refusal
 from flyball.core.labels.envelope import Opened, Word, misplaced, opened
 from flyball.core.labels.proof import Status
 from flyball.core.labels.settle import Settled, Undecided, Vote, Waiting, settle
@@ -39,7 +39,8 @@ class Stood:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an item comes to. `answers`: those that the label rests on, in order; `superseded`: those that
-    do not count. `standing` has each answer exactly once."""
+    do not count. `standing` has each answer exactly once; `voted` has every label that somebody says in
+    the end, settled or not."""
 
     kind: Kind
     why: str
@@ -49,6 +50,7 @@ class Outcome:
     policy: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     annotators: tuple[str, ...] = ()
+    voted: Set[str] = frozenset()
 
     @property
     def answers(self) -> tuple[Position, ...]:
@@ -79,13 +81,15 @@ def merge(
     final: bool = False,
     blocked: Set[str] = frozenset(),
     known: Mapping[str, Any] | None = None,
+    trust: Mapping[str, float] | None = None,
 ) -> Outcome:
     """Merge what was said about one item, in whatever order it is given.
 
     Of each annotator the last word counts: the one with the highest revision; without revisions, the
     one that came last. An answer in parts is a word once all its parts are there, and a draft is none.
     What the contract refuses is parked, and takes no part. `known`: what identity fields are for this
-    item; without it the oldest word says so. `blocked`: classes that no item is settled as.
+    item; without it the oldest word says so. `blocked`: classes that no item is settled as. `trust`: how
+    much of a vote each annotator has, of everybody else's under "*".
     `needed` and `final` are those of `settle`; the contract's own number stands above `needed`.
     """
     said = sorted(
@@ -102,12 +106,18 @@ def merge(
     those = [opened(words, contract) for words in by_annotator.values()]
     lasting = _in_order(_last_words(those, standing))
     lasting = _of_this_item(lasting, contract, dict(known or {}), standing)
-    return _outcome(lasting, standing, contract, contract.answers_needed or needed, final, blocked)
+    settled = _settled(lasting, contract, contract.answers_needed or needed, final, trust or {})
+    return _outcome(lasting, settled, standing, contract, blocked)
+
+
+def never(item: ItemId) -> str:
+    """Why an answer about an item is parked that has not come."""
+    return f"item {item} never arrived"
 
 
 def unknown_item(item: ItemId, answers: Sequence[Recorded]) -> Outcome:
     """What answers about an item that never came are: all parked, until it comes."""
-    stood = Stood("parked", UNKNOWN_ITEM, f"item {item} never arrived")
+    stood = Stood("parked", UNKNOWN_ITEM, never(item))
     return Outcome("empty", stood.reason, {each.seq: stood for each in answers})
 
 
@@ -171,34 +181,51 @@ def _of_this_item(
     return kept
 
 
-def _outcome(
-    words: Sequence[Word],
-    standing: dict[Position, Stood],
-    contract: Contract,
-    needed: int,
-    final: bool,
-    blocked: Set[str],
-) -> Outcome:
-    voters = [
+def _settled(
+    words: Sequence[Word], contract: Contract, needed: int, final: bool, trust: Mapping[str, float]
+) -> Settled | Waiting:
+    everybody = trust.get(EVERYBODY, 1.0)
+    votes = [
+        Vote(
+            word.annotator,
+            label,
+            contract.weight(word.annotator),
+            contract.rank(word.annotator),
+            trust.get(word.annotator, everybody),
+        )
+        for word, label in _voters(words, contract)
+    ]
+    return settle(votes, needed, contract.policy, final)
+
+
+def _voters(words: Sequence[Word], contract: Contract) -> list[tuple[Word, str]]:
+    """The words that say a label, each with it."""
+    return [
         (word, word.label)
         for word in words
         if not word.withdrawn and word.label is not None and not contract.abstains(word.label)
     ]
-    votes = [
-        Vote(word.annotator, label, contract.weight(word.annotator), contract.rank(word.annotator))
-        for word, label in voters
-    ]
+
+
+def _outcome(
+    words: Sequence[Word],
+    settled: Settled | Waiting,
+    standing: dict[Position, Stood],
+    contract: Contract,
+    blocked: Set[str],
+) -> Outcome:
+    voters = _voters(words, contract)
+    voted = frozenset(label for _, label in voters)
     for word in words:  # what was taken back says nothing any more
         if word.withdrawn:
             standing.update(dict.fromkeys(word.seqs, Stood("superseded")))
-    settled = settle(votes, needed, contract.policy, final)
     if isinstance(settled, Waiting):
-        kind, why = (settled.kind, settled.why) if votes else _nothing(words, standing)
+        kind, why = (settled.kind, settled.why) if voters else _nothing(words, standing)
         waiting = [word for word in words if not word.withdrawn]
         standing.update({seq: Stood("pending") for word in waiting for seq in word.seqs})
-        return Outcome(kind, why, standing)
+        return Outcome(kind, why, standing, voted=voted)
     if settled.label in blocked:
-        return _blocked(settled.label, words, standing)
+        return _blocked(settled.label, words, standing, voted)
     for word in words:
         counts = any(word is each for each, _ in voters)
         # One who did not decide is superseded by those who did.
@@ -213,6 +240,7 @@ def _outcome(
         contract.policy,
         _fields(alike, settled, contract),
         tuple(sorted(word.annotator for word, _ in voters)),
+        voted,
     )
 
 
@@ -227,14 +255,14 @@ def _nothing(words: Sequence[Word], standing: Mapping[Position, Stood]) -> tuple
     return "empty", "no answer yet"
 
 
-def _blocked(label: str, words: Sequence[Word], standing: dict[Position, Stood]) -> Outcome:
+def _blocked(label: str, words: Sequence[Word], standing: dict[Position, Stood], voted: Set[str]) -> Outcome:
     """A class that is held back takes with it those who say it; what the others said waits."""
     why = f"label {label} is held back until a person looks; see `flyball integrate allow {label}`"
     for word in words:
         if not word.withdrawn:
             stood = Stood("parked", BLOCKED, why) if word.label == label else Stood("pending")
             standing.update(dict.fromkeys(word.seqs, stood))
-    return Outcome("blocked", why, standing)
+    return Outcome("blocked", why, standing, voted=voted)
 
 
 def _fields(alike: Sequence[Word], settled: Settled, contract: Contract) -> dict[str, Any]:

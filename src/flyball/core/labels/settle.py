@@ -14,17 +14,21 @@ Undecided = Literal["few", "tie"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one annotator says in the end. `rank` 0 is the most senior."""
+    """What one annotator says in the end. `rank` 0 is the most senior.
+
+    `weight` is the contract's, and `trust` how much of a vote the loop takes it for.
+    """
 
     annotator: str
     label: str
     weight: float = 1.0
     rank: int = 0
+    trust: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A label, the share of the votes (of their weight, under "weighted") that agree with it, and whose
+    """A label, the share of the votes (by what each counts for) that agree with it, and whose
     vote stands for it: the newest, or the most senior, of those that agree."""
 
     label: str
@@ -45,18 +49,19 @@ def settle(
 ) -> Settled | Waiting:
     """Settle one vote of each annotator, the oldest first.
 
-    Once `needed` annotators have voted: "majority" takes the label with the most votes, "weighted" that
-    with the most weight, "newest" that of the newest vote, "senior" that of the most senior annotator,
-    and of several of one rank that of the newest. Where two labels are equal, one more vote is awaited.
+    Once `needed` annotators have voted: "majority" takes the label with the most votes, each for as much
+    as it is trusted, "weighted" that with the most weight, trust included; "newest" that of the newest
+    vote, "senior" that of the most senior annotator, and of several of one rank that of the newest.
+    Where two labels are equal, one more vote is awaited.
     `final`: no more votes will come, so as few as one settle, and in a tie the newest vote decides.
     """
     if not votes or (len(votes) < needed and not final):
         return Waiting("few", f"{len(votes)} of {needed} answers" if votes else "no answer yet")
     match policy:
         case "majority":
-            return _most(votes, {vote.annotator: 1.0 for vote in votes}, final)
+            return _most(votes, {vote.annotator: vote.trust for vote in votes}, final)
         case "weighted":
-            return _most(votes, {vote.annotator: vote.weight for vote in votes}, final)
+            return _most(votes, {vote.annotator: vote.weight * vote.trust for vote in votes}, final)
         case "newest":
             return _of(votes, votes[-1])
         case "senior":

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flyball.core.facts import BatchReleased, BatchSettled, ClassAllowed, LabelSettled, Recorded
+from flyball.core.facts import (
+    BatchReleased,
+    BatchSettled,
+    ClassAllowed,
+    LabelSettled,
+    LabelWithdrawn,
+    Recorded,
+)
 from flyball.core.ids import START, BatchId, ItemId, Position
 
 #: The newest batch is held against the others of so many.
@@ -99,7 +106,10 @@ class Shares:
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS))
     _open: dict[BatchId, _Open] = field(default_factory=dict)
 
-    KINDS = (BatchReleased.kind, LabelSettled.kind, BatchSettled.kind, ClassAllowed.kind)
+    KINDS = (
+        *(BatchReleased.kind, LabelSettled.kind, LabelWithdrawn.kind),
+        *(BatchSettled.kind, ClassAllowed.kind),
+    )
 
     def observe(self, recorded: Recorded) -> None:
         """Take one fact in. Facts come in order, each once."""
@@ -112,6 +122,8 @@ class Shares:
                 one.labels.setdefault(fact.item, fact.label)
                 if fact.policy != "natural":
                     one.made |= {"policy": fact.policy, "contract": fact.contract}
+            case LabelWithdrawn(batch=batch, item=item) if batch is not None and batch in self._open:
+                self._open[batch].labels.pop(item, None)
             case BatchSettled(batch=batch):
                 if (one_ := self._open.pop(batch, None)) is not None and one_.labels:
                     self.runs.append(_run(one_))
