@@ -55,7 +55,7 @@ AGAIN = st.sampled_from([None, 0.0, 20.0])
 #: What a clock may do: go on, be set back or forth, or be of another age altogether.
 STEPS = st.sampled_from([0.0, 0.25, 30.0, -5.0, 600.0, -600.0, 86_400.0, -86_400.0])
 AGES = st.sampled_from([0.0, 1.8e9, 253_370_764_800.0])
-#: All that can be read of a store: one of these is compared after every second command, and all at the end.
+#: All that can be read of a store: one of these is compared after every fourth command, and all at the end.
 READINGS: tuple[Callable[[Store], Any], ...] = (
     lambda store: store.log.head(),
     lambda store: list(store.log.read(kinds=["answer-given", "batch-released"])),
@@ -257,7 +257,7 @@ class Alike(RuleBasedStateMachine):
     @invariant()
     def they_say_the_same(self) -> None:
         self.commands += 1
-        turn, rest = divmod(self.commands, 2)
+        turn, rest = divmod(self.commands, 4)
         if not rest:
             self.both(READINGS[turn % len(READINGS)])
 
