@@ -268,6 +268,16 @@ def test_unknown_items_are_left_out(store: Store) -> None:
     assert store.items.find(()) == {}
 
 
+def test_items_tell_where_their_rows_are(store: Store) -> None:
+    assert store.items.places(ids("a")) == {}
+    arrive(store, "x", "a")
+    arrive(store, "b")
+    assert store.items.places(ids("b", "a", "nowhere")) == {"b": (SEGMENT, 0), "a": (SEGMENT, 1)}
+    release(store, "b-1", "a")
+    settle(store, "a", "fine", "b-1")
+    assert store.items.places(ids("a")) == {"a": (SEGMENT, 1)}
+
+
 def test_an_item_tells_where_it_stands(store: Store) -> None:
     arrive(store, "x", "a", times=[0.0, 7.5])
     assert one(store, "a") == ItemState(

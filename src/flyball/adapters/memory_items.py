@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from flyball.adapters.memory_labels import Growing, Labels
 from flyball.core.facts import Recorded
-from flyball.core.ids import BatchId, ItemId, Position
+from flyball.core.ids import BatchId, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State, Stood, Unlabelled
 from flyball.core.table import Column, Table
@@ -74,6 +74,10 @@ class MemoryItems:
     def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
         """See `ports.Items`."""
         return {item: self._one(item, self._index[item]) for item in items if item in self._index}
+
+    def places(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Digest, int]]:
+        """See `ports.Items`."""
+        return {name: (state.segment, state.row) for name, state in self.find(items).items()}
 
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """See `ports.Items`."""

@@ -64,6 +64,9 @@ class Items(Protocol):
     def find(self, items: Sequence[ItemId]) -> Mapping[ItemId, ItemState]:
         """These items as they stand; unknown ones are left out."""
 
+    def places(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Digest, int]]:
+        """The segments and rows in which these items lie, for ever; unknown ones are left out."""
+
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """All answers about one item in order."""
 

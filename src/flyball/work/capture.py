@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from flyball.core.facts import AnswerGiven, TeamMeasured
-from flyball.core.ids import Instant, Seconds, canonical
-from flyball.ports import Answer, Commit, Draft, ItemState, NewJob
+from flyball.core.ids import Digest, Instant, Seconds, canonical
+from flyball.ports import Answer, Commit, Draft, NewJob
 from flyball.work.tools import Tools
 
 #: What an answer says, as its fact has it too.
@@ -70,21 +70,21 @@ def calm(tools: Tools, now: Instant) -> None:
 
 def commit_of(tools: Tools, answers: Sequence[Answer], source: str) -> Commit:
     """What capturing these answers writes: each a fact of its own, with the job that will merge it."""
-    shown = tools.store.items.find(list({answer.item for answer in answers}))
+    shown = tools.store.items.places(list({answer.item for answer in answers}))
     drafts = [Draft(*_fact(tools, answer, shown.get(answer.item), source)) for answer in answers]
     jobs = [NewJob("merge", answer.item, of) for of, answer in enumerate(answers)]
     return Commit(facts=drafts, jobs=jobs, apart=True)
 
 
 def _fact(
-    tools: Tools, answer: Answer, item: ItemState | None, source: str
+    tools: Tools, answer: Answer, shown: tuple[Digest, int] | None, source: str
 ) -> tuple[AnswerGiven, str, str, bytes]:
     batch = tools.state.open.get(answer.batch) if answer.batch else None
     fact = AnswerGiven(
         **dict(zip(_SAID, _said(answer), strict=True)),
         model=batch.released.model if batch else None,
         rules=batch.released.rules if batch else None,
-        shown=None if item is None else (item.segment, item.row),
+        shown=shown,
     )
     return fact, source, answer.event_id, answer.raw or canonical(_told(answer))
 

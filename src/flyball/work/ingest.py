@@ -85,7 +85,7 @@ def finish(tools: Tools, begun: Begun, segments: tuple[Digest | None, Digest | N
 
 def _items(tools: Tools, brought: Brought, segment: Digest, now: Instant) -> None:
     table = brought.items
-    fresh = _first_of_each(table, set(tools.store.items.find(items_of(table["item"]))))
+    fresh = _first_of_each(table, set(tools.store.items.places(items_of(table["item"]))))
     facts: list[Fact] = []
     if not fresh.all():
         again = table["item"][~fresh]
@@ -102,7 +102,7 @@ def _items(tools: Tools, brought: Brought, segment: Digest, now: Instant) -> Non
 
 def _labels(tools: Tools, brought: Brought, segment: Digest, now: Instant) -> None:
     table = brought.labels
-    known = tools.store.items.find(items_of(table["item"]))
+    known = tools.store.items.places(items_of(table["item"]))
     here = np.array([item in known for item in table["item"]], dtype=bool)
     facts: list[Fact] = []
     if not here.all():

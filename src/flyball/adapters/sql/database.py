@@ -84,6 +84,24 @@ class Database:
         with self._told("cannot be read"), self._begun(self._reading) as connection:
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[sa.Connection]:
+        """For questions by `bulk`, each of which may see a moment of its own; of a file, no transaction."""
+        if not self._kind.one_writer:  # whose connections may be broken, which the transaction would notice
+            with self.read() as connection:
+                yield connection
+            return
+        if self._closed:
+            raise Unreachable(self._closed)
+        with self._told("cannot be read"):
+            connection = self._connection(self._reading)
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._keep(self._reading, connection)
+
     def alone(self, connection: sa.Connection) -> bool:
         """Whether no other process has the store open for writing."""
         return self._kind.alone(connection)
@@ -132,6 +150,9 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        self._keep(engine, connection)
+
+    def _keep(self, engine: sa.Engine, connection: sa.Connection) -> None:
         self._idle[engine].append(connection)
         if self._closed:
             self._close_idle(engine)

@@ -75,6 +75,8 @@ class SqlItems:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Which segment came with which arrival, of those that were asked for.
+        self._segments: dict[int, Digest] = {}
 
     def pool(self, newest: int) -> ItemRows:
         """See `ports.Items`."""
@@ -101,6 +103,15 @@ class SqlItems:
             for names in bulk.chunked(items):
                 found.update(_found(connection, names))
         return {name: found[name] for name in items if name in found}
+
+    def places(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Digest, int]]:
+        """See `ports.Items`."""
+        with self._database.glance() as connection:
+            found = bulk.among(connection, item.c.item_id, items, item.c.row, item.c.arrived_seq)
+            if new := {seq for *_, seq in found} - self._segments.keys():
+                # Rows of `arrival` never change, and an item is there only with its own.
+                self._segments |= dict(bulk.among(connection, arrival.c.seq, list(new), arrival.c.segment))
+        return {name: (self._segments[seq], row) for name, row, seq in found}
 
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """See `ports.Items`."""
