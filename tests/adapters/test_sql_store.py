@@ -6,15 +6,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from tests.stores import answer, arrive, chance, fresh_sqlite, ids, know, release, settle, used_by_threads
 
-from flyball.adapters.sql import open_store
+from flyball.adapters.sql import open_store, sqlite
+from flyball.adapters.sql.database import Database
 from flyball.core.chain import verify
 from flyball.errors import Unreachable
 from flyball.ports import Commit, Draft, NewJob, Store
@@ -90,7 +93,8 @@ def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(path: Path, 
 
 DISK_FAILS = """
 import resource, signal, sys
-from flyball.adapters.sql import open_store
+from flyball.adapters.sql import open_store, sqlite
+from flyball.adapters.sql.database import Database
 from flyball.core.facts import AlertCleared
 from flyball.errors import Unreachable
 from flyball.ports import Commit, Draft
@@ -133,7 +137,8 @@ def test_after_its_disk_failed_a_store_is_not_written_until_it_is_opened_again(p
 
 KILLED = """
 import os, sys
-from flyball.adapters.sql import open_store
+from flyball.adapters.sql import open_store, sqlite
+from flyball.adapters.sql.database import Database
 from flyball.core.facts import AnswerGiven
 from flyball.ports import Commit, Draft, NewJob
 path, run, when = sys.argv[1:]
@@ -244,3 +249,32 @@ def test_who_goes_around_the_triggers_is_found_by_the_chain(
         connection.execute(statement)
     with closing(open_store(path, salt=chance(), read_only=True)) as tampered:
         assert {found.seq for found in verify(tampered.evidence.links())} == where
+
+
+# --- many readers at once
+
+
+def test_who_waits_for_a_connection_gets_the_next_one_that_is_free(path: Path) -> None:
+    fresh_sqlite(path).close()
+    database = sqlite.opened(path, read_only=True)
+    with closing(database), ExitStack() as held:
+        for _ in range(15):  # as many as the pool gives out
+            held.enter_context(database.read())
+        waiter = threading.Thread(target=reads, args=(database,))
+        waiter.start()
+        until = time.monotonic() + 10
+        while not waits(waiter) and time.monotonic() < until:
+            time.sleep(0.01)
+        held.pop_all().close()
+        waiter.join(10)  # the pool itself would let it wait for thirty seconds
+        assert not waiter.is_alive()
+
+
+def reads(database: Database) -> None:
+    with database.read() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def waits(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code.co_filename == threading.__file__

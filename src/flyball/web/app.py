@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flyball.core.strict_json import Flaw
@@ -19,16 +19,15 @@ from flyball.web.guard import SECURE, Guard
 
 __all__ = ["Api", "Refused", "answered", "capture", "make_app"]
 
-#: What serves which paths; each gives its routes for one loop.
-ROUTES: tuple[Callable[[Api], Sequence[BaseRoute]], ...] = (events.routes, health.routes, webhooks.routes)
 _CODES = {404: "no_such_path", 405: "wrong_method"}
 
 
 def make_app(api: Api) -> Starlette:
     """The app of one loop."""
+    post = events.poster(api)
     app = Starlette(
-        routes=[route for part in ROUTES for route in part(api)],
-        middleware=[Middleware(Guard, api=api), Middleware(_Short, api=api)],
+        routes=[Route(events.PATH, post, methods=["POST"]), *health.routes(api), *webhooks.routes(api)],
+        middleware=[Middleware(Guard, api=api), Middleware(_Short, post=post)],
         exception_handlers={Refused: _refused, HTTPException: _http, Exception: _bug},
     )
     app.state.api = api
@@ -39,8 +38,8 @@ def make_app(api: Api) -> Starlette:
 class _Short:
     """The way of events: to find it among all routes would take as long as to serve it."""
 
-    def __init__(self, app: ASGIApp, api: Api) -> None:
-        self._app, self._post = app, events.poster(api)
+    def __init__(self, app: ASGIApp, post: Callable[[Request], Awaitable[Response]]) -> None:
+        self._app, self._post = app, post
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != events.PATH or scope["method"] != "POST":

@@ -10,7 +10,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from flyball.core.strict_json import BadJson, Flaw, Read, Reader, lines, pointer
 from flyball.ports import Answer, Receipt
@@ -31,11 +30,6 @@ class Piece:
     where: str
     answer: Answer | None
     flaws: tuple[Flaw, ...] = ()
-
-
-def routes(api: Api) -> Sequence[BaseRoute]:
-    """The route."""
-    return [Route(PATH, poster(api), methods=["POST"])]
 
 
 def poster(api: Api) -> Callable[[Request], Awaitable[Response]]:

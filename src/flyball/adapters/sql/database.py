@@ -15,6 +15,8 @@ from flyball.errors import StoreLocked, StoreStopped, Unreachable
 _T = TypeVar("_T")
 #: So often a transaction begins, or is done anew, before its trouble is told.
 TRIES = 6
+#: So many connections rest between two transactions; those beyond go back to their pool.
+RESTING = 3
 #: What a transaction has to itself: the end of the log, or the choice of the next jobs.
 Turn = Literal["log", "claim"]
 
@@ -55,6 +57,8 @@ class Database:
         self._idle: dict[sa.Engine, list[sa.Connection]] = {reading: []}
         if writing is not None:
             self._idle[writing] = []
+        #: Threads that ask a pool for a connection, and may wait for one that is given back.
+        self._asking: set[int] = set()
         self._lock = threading.Lock()
         self._stopped = ""
         self._closed = ""
@@ -153,6 +157,9 @@ class Database:
         self._keep(engine, connection)
 
     def _keep(self, engine: sa.Engine, connection: sa.Connection) -> None:
+        if self._asking or len(self._idle[engine]) >= RESTING:
+            connection.close()
+            return
         self._idle[engine].append(connection)
         if self._closed:
             self._close_idle(engine)
@@ -184,7 +191,11 @@ class Database:
     def _connection(self, engine: sa.Engine) -> sa.Connection:
         with suppress(IndexError):
             return self._idle[engine].pop()
-        return engine.connect()
+        self._asking.add(threading.get_ident())
+        try:
+            return engine.connect()
+        finally:
+            self._asking.discard(threading.get_ident())
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

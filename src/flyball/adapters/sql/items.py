@@ -68,6 +68,8 @@ _POOL, _LABELLED = _pool(), _labelled()
 #: What is read of an item and of its labels, beside its name.
 _ITEM, _LABEL = ("state", "time", "row", "batch", "arrived_seq"), ("label", "source", "batch", "seq")
 _NO_LABEL = (None, None, None, None)
+#: The segments of so many arrivals are kept at hand.
+_KEPT = 10_000
 
 
 class SqlItems:
@@ -76,7 +78,7 @@ class SqlItems:
     def __init__(self, database: Database) -> None:
         self._database = database
         #: Which segment came with which arrival, of those that were asked for.
-        self._segments: dict[int, Digest] = {}
+        self._segments: Mapping[int, Digest] = {}
 
     def pool(self, newest: int) -> ItemRows:
         """See `ports.Items`."""
@@ -108,10 +110,13 @@ class SqlItems:
         """See `ports.Items`."""
         with self._database.glance() as connection:
             found = bulk.among(connection, item.c.item_id, items, item.c.row, item.c.arrived_seq)
-            if new := {seq for *_, seq in found} - self._segments.keys():
+            known = self._segments
+            if new := {seq for *_, seq in found if seq not in known}:
                 # Rows of `arrival` never change, and an item is there only with its own.
-                self._segments |= dict(bulk.among(connection, arrival.c.seq, list(new), arrival.c.segment))
-        return {name: (self._segments[seq], row) for name, row, seq in found}
+                came = dict(bulk.among(connection, arrival.c.seq, list(new), arrival.c.segment))
+                known = {**known, **came}
+                self._segments = known if len(known) <= _KEPT else came
+        return {name: (known[seq], row) for name, row, seq in found}
 
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """See `ports.Items`."""
