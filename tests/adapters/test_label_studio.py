@@ -261,7 +261,8 @@ def test_what_people_say_comes_in_once_with_all_that_label_studio_knows_of_it(
     assert first.definitions is not None
     assert said["item-0", str(second)].label == "no"
     team = office.tools.desk.team(RealClock().now())
-    assert (team.active, team.idle, team.waiting) == (2, 0, 9)
+    assert (team.idle, team.waiting) == (0, 9)
+    assert team.active in (2, 3)  # the third may have begun a draft for a run beside this one
 
 
 def test_after_a_restart_nothing_comes_twice_and_what_was_said_meanwhile_comes(office: Office) -> None:

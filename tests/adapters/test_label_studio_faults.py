@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event
 from typing import cast
@@ -243,6 +243,50 @@ def test_a_project_in_which_a_class_cannot_be_chosen_gets_no_tasks_and_its_answe
         before = len(asked)
         told(desk, 120.0)
         assert any(each.path.startswith("/api/tasks/") for each in asked[before:])
+
+
+def test_a_draft_of_nobody_knows_whom_is_passed_over_and_told_once_and_all_else_comes_in() -> None:
+    task = {"id": 1, "meta": {"item": "a", "batch": "b"}, "data": {}}
+    word = {"id": 7, "completed_by": 1, "result": [], "updated_at": "2026-11-20T09:00:00Z"}
+    mine = {**word, "id": 8, "created_username": " me@example.org, 2"}
+    bare = {**word, "id": 9, "created_username": "somebody"}
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/api/tasks/1/drafts":
+            return Told(body=json.dumps([bare, mine, {**bare, "created_username": None}]).encode())
+        if asked.path.startswith("/api/tasks/"):
+            drafts = "draft_exists" in asked.path
+            tasks = [task if drafts else {**task, "annotations": [word]}]
+            return Told(body=json.dumps({"tasks": tasks, "total_annotations": 1, "total": 1}).encode())
+        return well(asked)
+
+    with answering(answer) as (url, _), desk_at(url) as desk:
+        desk.collect(0.0)
+        desk.wait()
+        found = desk.collect(1.0)
+        assert sorted((each.annotator, each.draft) for each in found) == [("1", False), ("2", True)]
+        with pytest.raises(Unreachable, match="who wrote the drafts 9: they are passed over"):
+            desk.collect(2.0)
+        assert told(desk, 61.0) == told(desk, 122.0) == ""
+
+
+def test_a_pull_that_cannot_be_read_is_told_and_marks_nothing_as_heard() -> None:
+    task = {"id": 1, "meta": {"item": "a", "batch": "b"}, "data": {}}
+    word = {"id": 7, "completed_by": 1, "result": [], "updated_at": "2026-11-20T09:00:00Z"}
+    tasks = [{**task, "annotations": [word]}, {**task, "annotations": 5}]
+
+    def answer(asked: Asked) -> Told:
+        if asked.path.startswith("/api/tasks/") and "draft_exists" not in asked.path:
+            return Told(body=json.dumps({"tasks": tasks, "total_annotations": 1, "total": 1}).encode())
+        return well(asked)
+
+    with answering(answer) as (url, _), desk_at(url) as desk:
+        assert "in a form that is not known to us" in told(desk, 0.0)
+        tasks.pop()
+        with suppress(Unreachable):  # what went wrong the last time
+            desk.collect(100.0)
+        desk.wait()
+        assert [each.annotator for each in desk.collect(101.0)] == ["1"]
 
 
 HOOK = {

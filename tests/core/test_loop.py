@@ -89,6 +89,15 @@ def test_a_label_that_is_taken_back_is_counted_no_more_and_its_item_waits_again(
     assert given(SCORED, settled("i-0", "no", "b-1"), back("i-0", None)).in_flight() == 1
 
 
+def test_an_item_is_counted_once_under_the_label_that_it_has_now() -> None:
+    twice: list[Fact] = [SCORED, settled("i-0", "no", "b-1"), settled("i-0", "no", "b-1")]
+    assert (dict(given(*twice).classes), given(*twice).answered_labels) == ({"no": 1}, 1)
+    other = given(*twice, settled("i-0", "yes"), settled("i-1", "yes"))
+    assert (dict(other.classes), other.answered_labels) == ({"yes": 2}, 2)
+    ended = given(*twice, settled("i-0", "yes"), back("i-0"))
+    assert (dict(ended.classes), ended.answered_labels) == ({}, 0)
+
+
 def test_only_the_newest_labels_are_kept_to_measure_on() -> None:
     items = [f"i-{number}" for number in range(JUDGED_KEPT + 5)]
     scores = dict.fromkeys(items, (0.5, 0.5))

@@ -83,6 +83,42 @@ def test_items_without_a_label_are_never_taken_for_one_another(words: str, kind:
     assert (outcome.kind, outcome.label, stands(outcome)) == (kind, None, standing)
 
 
+def test_words_of_people_who_are_trusted_for_nothing_wait_and_say_so() -> None:
+    outcome = merge(said("ann:fraud bob:fraud"), STRICT, 2, trust={"*": 0.0})
+    assert (outcome.kind, outcome.label, stands(outcome)) == ("uncounted", None, "pe pe")
+    assert "counts for nothing" in outcome.why
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ("ann:fraud ann:-", True),
+        ("ann:-", True),
+        ("ann:fraud ann:fine", True),
+        ("ann:fraud ann:unsure", True),
+        ("ann:fraud ann:fine bob:fraud bob:-", True),
+        ("ann:fraud ann:fine bob:fraud", False),
+        ("ann:fraud ann:what", False),
+        ("ann:fraud? bob:fine", False),
+        ("bob:fine?", False),
+        ("bob:what", False),
+        ("bob:unsure", False),
+        ("", False),
+    ],
+)
+def test_a_label_ends_where_words_were_taken_back_or_changed_and_not_where_they_are_gone(
+    words: str, ends: bool
+) -> None:
+    assert merge(said(words), STRICT, 9).ends("fraud") is ends
+
+
+def test_a_word_that_waits_for_its_definitions_still_says_its_label() -> None:
+    old = replace(_answer("ann:bad"), definitions=Digest("ab" * 32))
+    assert not merge(recorded([old, _answer("bob:fine"), _answer("bob:-")]), STRICT, 9).ends("fraud")
+    assert merge(recorded([old, _answer("ann:fine")]), STRICT, 9).ends("fraud")
+    assert merge(recorded([old, _answer("ann:-")]), STRICT, 9).ends("fraud")
+
+
 def test_one_who_does_not_decide_is_superseded_by_those_who_do() -> None:
     outcome = merge(said("ann:unsure bob:fraud"), STRICT, 1)
     assert (outcome.label, outcome.answers, outcome.superseded) == ("fraud", (2,), (1,))

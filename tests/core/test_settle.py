@@ -95,6 +95,16 @@ def test_with_no_vote_at_all_even_the_end_settles_nothing(policy: Policy) -> Non
     assert settle([], 1, policy, final=True) == Waiting("few", "no answer yet")
 
 
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("policy", ["majority", "weighted"])
+def test_where_every_vote_counts_for_nothing_nothing_is_settled(policy: Policy, final: bool) -> None:
+    none = [Vote("ann", "cat", trust=0.0), Vote("bob", "dog", trust=0.0)]
+    told = Waiting("uncounted", "every vote counts for nothing; one that counts is needed")
+    assert settle(none[:1], 1, policy, final) == settle(none, 1, policy, final) == told
+    settled = settle([*none, Vote("cem", "dog", trust=0.1)], 1, policy, final)
+    assert isinstance(settled, Settled) and (settled.label, settled.agreed) == ("dog", 1.0)
+
+
 @given(
     labels=st.lists(st.sampled_from(["x", "y", "z"]), min_size=1, max_size=8),
     needed=st.integers(1, 4),

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +23,12 @@ from flyball.adapters.clock import RealClock
 from flyball.adapters.toml_file import load
 from flyball.bootstrap.sources import make_sources
 from flyball.core.facts import DeliveryUnread, Recorded
-from flyball.errors import BadUsage, Unreachable
+from flyball.errors import BadFile, BadUsage, StoreStopped, Unreachable
 from flyball.ports import Commit, Log, Receipt
 from flyball.settings import SourceSettings
 from flyball.settings.outside import ApiSettings
 from flyball.web.api import Api
-from flyball.web.callers import callers_of
+from flyball.web.callers import Callers, callers_of
 from flyball.work.withdrawals import Withdrawals
 
 SOURCES = {
@@ -40,10 +40,19 @@ SOURCES = {
 }
 
 
+def sections(sources: Mapping[str, SourceSettings]) -> str:
+    """These sources as `loop.toml` has them."""
+    return "".join(
+        f"[sources.{name}]\nkind = {source.kind!r}\nsecrets = {list(source.secrets)}\n"
+        + (f"scheme = {source.scheme!r}\n" if source.scheme else "")
+        for name, source in sources.items()
+    )
+
+
 @contextmanager
 def served(directory: Path) -> Iterator[Api]:
     with a_loop(directory) as app:
-        app.tools.settings = replace(app.tools.settings, sources=SOURCES)
+        app.tools.settings = load(write_loop(directory, settings=REAL + sections(SOURCES)))
         api = Api(app.tools, ApiSettings(), "token-of-the-loop-itself")
         try:
             yield api
@@ -351,6 +360,90 @@ def test_a_secret_is_exchanged_while_calls_come_and_none_of_them_is_refused(tmp_
     assert not any(NEW in each for each in raised)
 
 
+def boxed(api: Api, secret: str) -> int:
+    body = json.dumps(BOXES).encode()
+    return called(api, "tool", body, [("x-hub-signature-256", "sha256=" + signed(secret, body))]).status_code
+
+
+def signed(secret: str, body: bytes) -> str:
+    return hmac.new(secret.encode(), body, "sha256").hexdigest()
+
+
+def told(api: Api) -> str:
+    """What the alert about secrets says; "" where there is none."""
+    standing = api.tools.state.alerts.get("secrets")
+    return "" if standing is None else str(getattr(standing.fact, "message", ""))
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Iterator[tuple[Api, Path]]:
+    """A loop whose settings were read from a file, and that file."""
+    with served(tmp_path / "loop") as api:
+        file = write_loop(tmp_path / "other", settings=REAL + WRITTEN.format(f'"{OLD}"')) / "loop.toml"
+        api.tools.settings = load(file)
+        yield api, file
+
+
+def test_a_secret_that_is_exchanged_while_the_process_starts_is_taken_in(tool: tuple[Api, Path]) -> None:
+    api, file = tool
+    file.write_text(REAL + WRITTEN.format(f'"{NEW}"'))  # its settings are read, and nobody listens yet
+    assert (boxed(api, OLD), boxed(api, NEW), told(api)) == (401, 202, "")
+
+
+def test_a_secret_that_a_flag_sets_stays_whatever_the_file_says(tool: tuple[Api, Path]) -> None:
+    api, file = tool
+    api.tools.settings = load(file, {"sources.tool.secrets": [NEW]})
+    file.write_text(REAL + WRITTEN.format(f'"{OLD}", "the-third-of-the-secrets"'))
+    assert (boxed(api, NEW), boxed(api, OLD)) == (202, 401)
+
+
+def test_a_source_that_is_taken_out_of_the_file_is_refused_as_an_unknown_one_until_it_is_back(
+    tool: tuple[Api, Path],
+) -> None:
+    api, file = tool
+    body = json.dumps(BOXES).encode()
+    headers = [("x-hub-signature-256", "sha256=" + signed(OLD, body))]
+
+    async def ask(client: httpx.AsyncClient) -> list[httpx.Response]:
+        found = []
+        for text, name in [(with_it, "tool"), (REAL, "tool"), (REAL, "nobody"), (with_it, "tool")]:
+            file.write_text(text)
+            found.append(await client.post(f"/v1/sources/{name}", content=body, headers=headers))
+            alerts.append(told(api))
+        return found
+
+    with_it, alerts = file.read_text(), list[str]()
+    before, gone, unknown, after = asked(api, ask)
+    assert (before.status_code, after.status_code) == (202, 200)
+    assert (gone.status_code, gone.content, gone.headers.raw) == (401, *_told(unknown))
+    assert alerts[1].startswith("[sources.tool]: not in loop.toml any more")
+    assert (alerts[0], alerts[2], alerts[3]) == ("", alerts[1], "")
+
+
+@pytest.mark.parametrize("text", [REAL, "no TOML"], ids=["a source is gone", "a file with a mistake"])
+def test_a_file_counts_as_read_only_once_what_it_brings_is_told(tool: tuple[Api, Path], text: str) -> None:
+    class Away:
+        """A log that can be read, and takes nothing for good."""
+
+        def __init__(self, log: Log) -> None:
+            self.read, self.at, self.head, self.note = log.read, log.at, log.head, log.note
+
+        def append(self, commit: Commit, now: float) -> tuple[Receipt, ...]:
+            raise StoreStopped("the disk fails")
+
+    api, file = tool
+    callers, whole = Callers(api.tools, {}), api.tools.store
+    callers.look()
+    file.write_text(text)
+    api.tools.store = replace(whole, log=Away(whole.log))
+    with pytest.raises(StoreStopped):
+        callers.look()
+    api.tools.store = whole
+    assert callers.changed and not told(api)
+    callers.look()
+    assert not callers.changed and told(api)
+
+
 def test_no_secret_is_in_anything_that_is_said_or_kept(api: Api) -> None:
     said = [own(api, EVENT).text, own(api, b"x").text, called(api, "own", BODY, standard()).text]
     said += ["\n".join(api.metrics.lines()), repr(api.metrics), studio(api, STUDIO).text]
@@ -419,10 +512,10 @@ class Heard:
     [("nobody", []), ("studio", [("authorization", "Bearer wrong-wrong-wrong")]), ("own", []), ("loop", [])],
     ids=["unknown source", "wrong secret", "no signature", "no signature of another scheme"],
 )
-def test_who_cannot_be_believed_whatever_the_body_is_refused_and_nothing_of_it_is_held(
+def test_who_cannot_be_believed_whatever_the_body_takes_no_room_from_the_known_and_none_for_long(
     api: Api, name: str, headers: list[tuple[str, str]]
 ) -> None:
-    api.held.most, api.strange.most = 0, 1  # two bytes of it would be one too many
+    api.held.most = 0
     # It is longer than a body may be, which nobody would hear of without reading it.
     sent = asked(
         api,
@@ -431,6 +524,7 @@ def test_who_cannot_be_believed_whatever_the_body_is_refused_and_nothing_of_it_i
         ),
     )
     assert (sent.status_code, sent.json()["code"]) == (401, "bad_signature")
+    assert (api.strange.bytes, api.held.bytes) == (0, 0)
 
 
 PACKED = [("content-encoding", "gzip")]
@@ -460,13 +554,47 @@ def test_whatever_is_wrong_with_a_body_a_stranger_cannot_tell_by_it_which_source
     assert proved.status_code in (202, 400, 413, 415)  # one who is known is told what is wrong
 
 
-def test_while_strangers_take_all_room_known_and_unknown_sources_are_told_the_same(api: Api) -> None:
-    api.strange.bytes = api.strange.most
-    known, unknown = own(api, EVENT), own(api, EVENT, name="nobody")
-    assert (known.status_code, known.content, known.headers.raw) == (503, *_told(unknown))
-    api.strange.bytes -= 1  # room for no body that is longer than a byte
-    known, unknown = own(api, EVENT), own(api, EVENT, name="nobody")
-    assert (known.status_code, known.content, known.headers.raw) == (401, *_told(unknown))
+@pytest.mark.parametrize("left", [0, 1, 40])
+def test_while_strangers_take_the_room_whoever_is_not_known_is_told_so_alike(api: Api, left: int) -> None:
+    api.strange.bytes = api.strange.most - left  # room for no body that is as long as this
+    body = json.dumps(EVENT).encode()
+    right, unknown = own(api, EVENT), own(api, EVENT, name="nobody")
+    wrong = called(api, "studio", body, [("authorization", "Bearer wrong-wrong-wrong")])
+    unsigned = called(api, "own", body, [])
+    assert (right.status_code, right.json()["code"]) == (503, "busy")
+    for each in (unknown, wrong, unsigned):
+        assert (each.status_code, each.content, each.headers.raw) == (503, *_told(right))
+    api.strange.bytes -= len(body)
+    assert own(api, EVENT).status_code == 202
+    assert own(api, EVENT, name="nobody").status_code == 401
+
+
+def test_a_body_takes_as_much_room_while_it_comes_whoever_sends_it(api: Api) -> None:
+    seen: dict[str, list[int]] = {}
+    now = str(int(RealClock().now()))
+
+    async def pieces(name: str) -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"n" * 1000
+            seen.setdefault(name, []).append(api.strange.bytes)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for name in ("own", "nobody"):
+            headers = [(h.encode(), v.encode()) for h, v in standard(timestamp=now, body=b"another")]
+            await client.post(f"/v1/sources/{name}", content=pieces(name), headers=headers)
+
+    asked(api, ask)
+    assert seen["own"] == seen["nobody"] and max(seen["own"]) >= 2000
+    assert api.strange.bytes == 0
+
+
+def test_a_body_that_strangers_never_have_room_for_cannot_be_allowed(api: Api, tmp_path: Path) -> None:
+    allowed = load(
+        write_loop(tmp_path / "large", settings=REAL), {"api.batch_bytes": 15 << 20}
+    ).api.batch_bytes
+    assert allowed < api.strange.most
+    with pytest.raises(BadFile, match=r"`api\.batch_bytes` needs .* 16776192"):
+        load(tmp_path / "large", {"api.batch_bytes": 16 << 20})
 
 
 def _told(sent: httpx.Response) -> tuple[bytes, list[tuple[bytes, bytes]]]:

@@ -26,6 +26,7 @@ from flyball.ports import Commit, Draft
 from flyball.work import contract_approval, integrate
 from flyball.work.arrived import arrive
 from flyball.work.integrate_proof import prove
+from flyball.work.integrate_rules import rules_of
 
 checked = pytest.mark.parametrize("checked", [True, False], ids=["checked", "control"])
 STRANGE = digest("strange")
@@ -59,6 +60,17 @@ def test_an_approval_counts_for_the_commit_that_comes_after_it(both: tuple[App, 
     assert standing(app, seq) == ["merged" if checked else "parked"]
     assert label(app, "i-1") == ("1" if checked else None)
     proved(app)
+
+
+def test_the_contract_of_a_merge_is_never_older_than_the_place_it_was_read_at(both: tuple[App, App]) -> None:
+    app, other = both
+    integrate.begin(app.tools, Go("a pass"), app.clock.now())
+    say(other, "i-0", "fraud", definitions=STRANGE)
+    one_pass(other)
+    contract_approval.approve(other.tools, STRANGE, {}, "eva", "the same handbook", other.clock.now())
+    app.tools.catch_up()  # as another thread does, which writes something
+    rules = rules_of(app.tools, app.clock.now())
+    assert rules.read_at == app.tools.state.seq and rules.contract.knows(STRANGE)
 
 
 @checked
@@ -182,6 +194,47 @@ def test_a_pass_that_is_never_left_in_peace_is_given_back_and_nothing_is_lost(tm
     app.clock.set(app.clock.now() + 120.0)  # type: ignore[union-attr]
     one_pass(app)
     assert standing(app, seq) == ["merged"]
+
+
+class Poisoned:
+    """A log that takes no label of one item; after its first labels somebody decides, once or always."""
+
+    def __init__(self, log: Any, item: str, always: bool) -> None:
+        self.log, self.item, self.always, self.taken = log, item, always, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.log, name)
+
+    def append(self, commit: Commit, now: float) -> Any:
+        if not commit.done:
+            return self.log.append(commit, now)
+        if any(getattr(draft.fact, "item", None) == self.item for draft in commit.facts):
+            raise ValueError("poison")
+        if self.taken == 1 or (self.always and self.taken):
+            self.log.append(Commit([Draft(ClassAllowed("1", "eva", "in this moment"))]), now)
+        self.taken += 1
+        return self.log.append(commit, now)
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_what_a_pass_wrote_before_somebody_decided_is_among_what_it_looks_at_and_tells(
+    tmp_path: Path, always: bool
+) -> None:
+    app = little(tmp_path)
+    app.tools.write(arrivals(ITEMS), app.clock.now())
+    said = [say(app, item) for item in ITEMS[:4]]
+    store = app.tools.store
+    app.tools.store = replace(store, log=Poisoned(store.log, "i-2", always))
+    done = one_pass(app)
+    assert not done.failed
+    assert (done.numbers["answers"], done.numbers["labels"]) == ((2, 2) if always else (3, 3))
+    assert standing(app, *said) == ["merged", "merged", None, None if always else "merged"]
+    app.tools.store = store
+    app.clock.set(app.clock.now() + 120.0)  # type: ignore[union-attr]
+    if always:
+        one_pass(app)
+    assert standing(app, said[3]) == ["merged"]
+    proved(app)
 
 
 # --- answers that came before their items

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.loops import facts
-from tests.merging import interrupt, label, loop_on, proved, say, standing
+from tests.contracts_of import NAMED
+from tests.loops import facts, write_loop
+from tests.merging import interrupt, label, loop_on, on, proved, say, standing, stores
 from tests.stores import KINDS, arrivals, known, release, released
 from tests.work.test_integrate import one_pass
 
@@ -19,7 +20,7 @@ from flyball.core.facts import AnswerGiven, BatchSettled, LabelWithdrawn
 from flyball.core.ids import BatchId, ItemId, Position, canonical, digest_of
 from flyball.core.loop import fold
 from flyball.ports import Commit, Draft, Store
-from flyball.work import audit, lineage
+from flyball.work import audit, contract, lineage
 from flyball.work.audit import Wanted
 from flyball.work.erase import erase
 from flyball.work.reconcile import reconcile
@@ -35,6 +36,13 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
 def quick(tmp_path: Path) -> Iterator[App]:
     with loop_on("memory", tmp_path) as one:
         yield one
+
+
+#: The contract with another meaning of a label, which nobody has approved for what was said before.
+STRICTER = (
+    NAMED.replace("version: 1\n", "version: 2\ncompatibility: none\n").replace("Not authorised", "Reported")
+    + "  - {version: 2, by: ben, because: Another handbook.}\n"
+)
 
 
 def back(app: App, item: str, who: str = "ann-1", **more: Any) -> Position:
@@ -229,6 +237,33 @@ def test_after_a_restart_and_by_replay_the_loop_knows_what_it_knew(app: App) -> 
     assert (state.labels_at, state.judged) == (tools.state.labels_at, tools.state.judged)
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+def test_an_item_that_goes_out_again_was_at_each_place_before_in_the_batch_and_reserve_of_then(
+    app: App, chosen: bool
+) -> None:
+    store, now = app.tools.store, app.clock.now()
+
+    def at(place: int) -> list[tuple[Any, ...]]:
+        table = store.items.labelled(Position(place)).table
+        return [(str(table["batch"][row]), bool(table["reserve"][row])) for row in range(len(table))]
+
+    places: list[int] = []
+    wanted: list[list[tuple[Any, ...]]] = []
+    for turn, reserve in enumerate((chosen, not chosen, chosen)):
+        name = f"b-{turn}"
+        app.tools.write(Commit([Draft(released(name, ["i-0"], ["i-0"] if reserve else []))]), now)
+        for word in ("0", "1"):  # taken back twice in each
+            say(app, "i-0", word)
+            one_pass(app)
+            places.append(app.tools.state.labels_at)
+            wanted.append([(name, reserve)])
+            back(app, "i-0")
+            one_pass(app)
+            places.append(app.tools.state.labels_at)
+            wanted.append([])
+        assert [at(place) for place in places] == wanted
+
+
 def test_lineage_and_the_audit_tell_of_a_label_that_was_taken_back(app: App) -> None:
     said = say(app, "i-0")
     one_pass(app)
@@ -244,6 +279,50 @@ def test_lineage_and_the_audit_tell_of_a_label_that_was_taken_back(app: App) -> 
     one_pass(app)
     outcomes = {row["fact"]: row["outcome"] for row in audit.audit(store.log, store.items, Wanted())}
     assert outcomes[said] == "unsettled" and "settled" in outcomes.values()
+
+
+def test_a_label_whose_words_were_erased_stays_when_others_are_not_done_yet(app: App) -> None:
+    tools, now = app.tools, app.clock.now()
+    batch = replace(released("b-1", ["i-0", "i-1"]), answers_needed=2, due=now + 3600.0)
+    tools.write(Commit([Draft(batch)]), now)
+    for who in ("ann-1", "ann-2"):
+        say(app, "i-0", "1", who, batch=batch.batch)
+    one_pass(app)
+    for who in ("ann-1", "ann-2"):
+        erase(tools, who, "annotator", "me", "case 7", now)
+    say(app, "i-0", "0", "ann-3", draft=True, batch=batch.batch)
+    one_pass(app)
+    say(app, "i-0", "0", "ann-3", batch=batch.batch)  # one of two
+    one_pass(app)
+    assert (label(app, "i-0"), ended(app)) == ("1", [])
+    back(app, "i-0", "ann-3", batch=batch.batch)
+    one_pass(app)
+    assert (label(app, "i-0"), len(ended(app))) == (None, 1)
+    proved(app)
+
+
+def test_a_label_stays_whose_words_wait_for_new_definitions_to_be_approved(tmp_path: Path) -> None:
+    directory = write_loop(tmp_path / "loop")
+    (directory / "contract.yaml").write_text(NAMED)
+    with stores("memory", tmp_path) as (store,):
+        app = on(store, directory)
+        tools, now = app.tools, app.clock.now()
+        tools.write(arrivals(["i-0"]), now)
+        said = say(app, "i-0", "fraud", definitions=contract.in_force(tools).definitions)
+        one_pass(app)
+        app.clock.set(now + 60.0)  # type: ignore[union-attr]
+        (directory / "contract.yaml").write_text(STRICTER)
+        say(app, "i-0", "fraud", "ann-2", draft=True, definitions=contract.in_force(tools).definitions)
+        one_pass(app)
+        assert standing(app, said) == ["parked"]
+        assert (label(app, "i-0"), ended(app)) == ("1", [])
+        back(app, "i-0")
+        one_pass(app)
+        assert (label(app, "i-0"), len(ended(app))) == (None, 1)
+        assert tools.contracts is not None
+        read = tools.contracts.read
+        assert reconcile(store, tools.segments, tools.classes, 0.0, read).fine
+        proved(app)
 
 
 def test_reconciling_finds_a_label_that_was_taken_back_and_should_not_have_been(app: App) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 from flyball.adapters.label_studio_client import LabelStudio
-from flyball.adapters.label_studio_tasks import Rows, drafts_in, id_of, said_in
-from flyball.adapters.label_studio_turns import Drafted, Pulled, Turns, Workplace, moment_of
+from flyball.adapters.label_studio_tasks import Drafted, Pulled, Rows, id_of
+from flyball.adapters.label_studio_turns import Turns, Workplace, moment_of
 from flyball.core.facts import AnswerGiven, BatchSettled
 from flyball.core.ids import START, BatchId, Digest, Instant, Position, canonical
 from flyball.core.mappings.lacking import Ledger
@@ -31,7 +30,7 @@ class LabelStudioDesk:
     What a pull finds is compared with what the log holds of this source, by webhook or by pull, and the
     difference is what `collect` gives. Where the numbers of annotations differ afterwards, everything is
     looked at. While something fails, `collect` raises Unreachable with a sentence, once it has nothing
-    more to give.
+    more to give; and once for drafts of which Label Studio does not say whose they are.
     """
 
     def __init__(
@@ -51,6 +50,7 @@ class LabelStudioDesk:
         self._ledger = Ledger()
         self._odd = 0
         self._drafted: dict[str, str] = {}
+        self._nobodys: dict[str, bool] = {}  # drafts that were passed over; whether that was told
         self._heard, self._heard_at = START, float("-inf")
         self._open: dict[BatchId, Offer] = {}
         self._seen: dict[str, Instant] = {}
@@ -74,6 +74,9 @@ class LabelStudioDesk:
         answers += [answer for each in self._turns.drafted() for answer in self._drafts(each)]
         if not answers and (failure := self._turns.failure):
             raise Unreachable(failure)
+        if not answers and (passed := [draft for draft, told in self._nobodys.items() if not told]):
+            self._nobodys.update(dict.fromkeys(passed, True))
+            raise Unreachable(_nobodys(passed))
         return tuple(sorted(answers, key=lambda each: each.said_at or 0.0))
 
     def team(self, now: Instant) -> TeamState:
@@ -105,24 +108,24 @@ class LabelStudioDesk:
 
     def _difference(self, pulled: Pulled, now: Instant) -> list[Answer]:
         self._hear(now, at_once=True)
-        held = list(said_in(pulled.tasks, self._place.map, pulled.definitions))
-        raw = {id(said): kept for said, kept in held}
-        looked_at = None if pulled.whole else {_about(task) for task in pulled.tasks}
-        found = self._ledger.difference([said for said, _ in held], looked_at, pulled.began)
+        raw = {id(said): kept for said, kept in pulled.said}
+        found = self._ledger.difference([said for said, _ in pulled.said], pulled.looked_at, pulled.began)
+        answers = [self._answer(said, raw.get(id(said))) for said in found]
         for said in found:
             self._ledger.take(said, now)
-        for said, _ in held:
+        for said, _ in pulled.said:
             _note(self._seen, said.annotator, said.revision)
         for each in pulled.people:
             _note(self._seen, str(each.get("id")), moment_of(each.get("last_activity")))
         self._count(pulled)
-        return [self._answer(said, raw.get(id(said))) for said in found]
+        return answers
 
     def _drafts(self, drafted: Drafted) -> list[Answer]:
         """What was drafted, where it is new to this process; to the log it may be old, and is once there."""
-        tasks, definitions = drafted
+        for draft in drafted.nobodys:
+            self._nobodys.setdefault(draft, False)
         found = []
-        for said, raw in drafts_in(tasks, self._place.map, definitions):
+        for said, raw in drafted.said:
             _note(self._seen, said.annotator, said.revision)
             if self._drafted.get(said.word) != said.version:
                 self._drafted[said.word] = said.version
@@ -132,7 +135,7 @@ class LabelStudioDesk:
     def _count(self, pulled: Pulled) -> None:
         """Look at everything where the numbers of words differ, unless they did so when all was looked at."""
         odd = pulled.annotations - self._ledger.standing
-        if not pulled.whole and odd != self._odd:
+        if pulled.looked_at is not None and odd != self._odd:
             self._turns.look_at_all()
         self._odd = odd
 
@@ -208,7 +211,9 @@ def _note(seen: dict[str, Instant], annotator: str, at: Instant | None) -> None:
         seen[annotator] = max(at, seen.get(annotator, float("-inf")))
 
 
-def _about(task: Mapping[str, Any]) -> tuple[str | None, str]:
-    named = {**(task.get("data") or {}), **(task.get("meta") or {})}
-    batch = named.get("batch")
-    return (None if batch in (None, "") else str(batch), str(named.get("item")))
+def _nobodys(drafts: list[str]) -> str:
+    more = ", …" if len(drafts) > 5 else ""
+    return (
+        f"Label Studio does not say by number who wrote the drafts {', '.join(drafts[:5])}{more}: they are"
+        " passed over until they are submitted."
+    )

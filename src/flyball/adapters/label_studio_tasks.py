@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flyball.core.ids import Digest, ItemId, canonical, digest_of
+from flyball.core.ids import Digest, Instant, ItemId, canonical, digest_of
 from flyball.core.mappings.label_studio import label_studio
 from flyball.core.mappings.paths import Map
 from flyball.core.mappings.told import Said
@@ -16,6 +16,28 @@ from flyball.ports import Items, Offer, Segments
 
 #: What Label Studio says of an annotation as time goes by, though nobody changed it.
 _PASSING = ("created_ago", "created_username")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What Label Studio held when it was asked, from `began` on: words, each with what it is kept as.
+
+    `looked_at`: batch and item of the tasks that were looked at; None: of all there are.
+    """
+
+    began: Instant
+    looked_at: frozenset[tuple[str | None, str]] | None
+    said: Sequence[tuple[Said, bytes]]
+    annotations: int
+    people: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What people wrote and did not submit. `nobodys`: ids of drafts whose author is not told."""
+
+    said: Sequence[tuple[Said, bytes]]
+    nobodys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +106,21 @@ def said_in(
                 yield replace(said, definitions=definitions), raw
 
 
-def drafts_in(
-    tasks: Iterable[Mapping[str, Any]], by: Map, definitions: Digest | None
-) -> Iterator[tuple[Said, bytes]]:
+def drafts_in(tasks: Iterable[Mapping[str, Any]], by: Map, definitions: Digest | None) -> Drafted:
     """What annotators wrote in tasks and did not submit, each with the bytes that it is kept as.
 
     A draft may lack everything but its author; what of it cannot be read yet is left open. Who wrote it is
-    known by number, as everywhere. Raises ValueError where Label Studio does not say that number.
+    known by number, as everywhere; where Label Studio does not say that number, the draft is passed over.
     """
+    found: list[tuple[Said, bytes]] = []
+    nobodys = []
     for task in tasks:
         about = {name: task.get(name) for name in ("id", "meta", "data")}
         for draft in task.get("drafts") or ():
             author = str(draft.get("created_username", "")).rpartition(", ")[2]
             if not author.isdecimal():
-                raise ValueError("the number of a draft's author is not told")
+                nobodys.append(str(draft.get("id")))
+                continue
             kept = {name: each for name, each in draft.items() if name not in _PASSING and name != "user"}
             kept["completed_by"] = int(author)
             read = label_studio({**about, "annotations": [kept]}, by)
@@ -105,7 +128,16 @@ def drafts_in(
             raw = canonical({"draft": kept, "task": named})
             for said in read.said or _unread(about, kept, by):
                 word = f"draft-{draft.get('id')}"
-                yield replace(said, word=word, draft=True, withdrawn=False, definitions=definitions), raw
+                said = replace(said, word=word, draft=True, withdrawn=False, definitions=definitions)
+                found.append((said, raw))
+    return Drafted(found, nobodys)
+
+
+def about_of(task: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The batch and the item that a task of ours is about."""
+    named = {**(task.get("data") or {}), **(task.get("meta") or {})}
+    batch = named.get("batch")
+    return (None if batch in (None, "") else str(batch), str(named.get("item")))
 
 
 def id_of(source: str, said: Said, raw: bytes) -> str:

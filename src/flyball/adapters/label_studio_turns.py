@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flyball.adapters.label_studio_client import LabelStudio, Project
 from flyball.adapters.label_studio_http import Away
-from flyball.adapters.label_studio_tasks import Rows, tasks_of
-from flyball.core.ids import Digest, Instant, Seconds
+from flyball.adapters.label_studio_tasks import (
+    Drafted,
+    Pulled,
+    Rows,
+    about_of,
+    drafts_in,
+    said_in,
+    tasks_of,
+)
+from flyball.core.ids import Instant, Seconds
 from flyball.core.mappings.label_config import config_of, deciding, definitions_of, unsayable
 from flyball.core.mappings.paths import Map
 from flyball.errors import FlyballError
@@ -45,22 +53,6 @@ class Workplace:
     calls: str = ""
     secret: str = ""
     drafts: int = DRAFTS
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """What Label Studio held when it was asked, from `began` on. `whole`: all of it, not what changed."""
-
-    began: Instant
-    whole: bool
-    tasks: Sequence[Mapping[str, Any]]
-    annotations: int
-    definitions: Digest | None
-    people: Sequence[Mapping[str, Any]]
-
-
-#: Tasks in which somebody wrote what is not submitted, each with its `drafts`; and the definitions there.
-Drafted = tuple[Sequence[Mapping[str, Any]], Digest | None]
 
 
 @dataclass(slots=True)
@@ -218,10 +210,9 @@ class Turns:
         tasks = [task for page in self._studio.tasks(project.id, since) for task in page]
         pulled = Pulled(
             began=now,
-            whole=since is None,
-            tasks=tasks,
+            looked_at=None if since is None else frozenset(map(about_of, tasks)),
+            said=list(said_in(tasks, self._place.map, definitions_of(project.controls))),
             annotations=self._studio.annotations(project.id),
-            definitions=definitions_of(project.controls),
             people=self._studio.people(),
         )
         changed = [moment for task in tasks if (moment := moment_of(task.get("updated_at"))) is not None]
@@ -237,9 +228,10 @@ class Turns:
             return self._pulling.at
         project, place = self._project(), self._place
         most, tasks = place.drafts, self._studio.drafts(project.id, self._drafts_after, place.drafts)
+        drafted = drafts_in(tasks, place.map, definitions_of(project.controls))
         self._drafts_after = int(tasks[-1]["id"]) if len(tasks) == most else 0
         with self._lock:
-            self._drafted.append((tasks, definitions_of(project.controls)))
+            self._drafted.append(drafted)
         return now + self._place.every
 
     def _put(self, now: Instant) -> Instant:

@@ -62,12 +62,17 @@ class MemoryItems:
         batch = self._labels.batch.all[chosen]
         went_out = offered & ~self._labels.has_batch.all[chosen]
         batch[went_out] = self._batch.all[rows[went_out]]
+        reserve = self._reserve.all[rows] & offered
+        for place in np.flatnonzero(~offered & (self._offered.all[rows] != _NEVER)):
+            then, reserve[place] = self._labels.went_out(int(rows[place]), up_to)
+            if not self._labels.has_batch.all[chosen[place]]:
+                batch[place] = then
         columns = self._arrivals(rows) | {
             "label": self._labels.label.all[chosen],
             "source": self._labels.source.all[chosen],
             "seq": self._labels.seq.all[chosen],
             "batch": batch,
-            "reserve": self._reserve.all[rows] & offered,
+            "reserve": reserve,
         }
         return ItemRows(Table(columns))
 
@@ -177,7 +182,8 @@ class MemoryItems:
 
     def _unlabel(self, change: Unlabelled) -> None:
         index = self._index[change.item]
-        self._labels.take_back(change, index)
+        batch, reserve = self._batch.all[index], bool(self._reserve.all[index])
+        self._labels.take_back(change, index, batch, reserve)
         self._state.all[index] = STATES.index(change.state)
         self._label_row.all[index] = -1
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flyball.core.ids import ItemId, Position
-from flyball.core.project import Labelled, Unlabelled
+from flyball.core.ids import BatchId, ItemId, Position
+from flyball.core.project import RESERVE, Labelled, Unlabelled
 from flyball.core.table import Column
 
 
@@ -63,14 +63,25 @@ class Labels:
                 self.awaited.setdefault(item, []).append(row)
         return rows
 
-    def take_back(self, change: Unlabelled, index: int) -> None:
-        """From this place on the item has no label: a row that says so."""
-        for column in (self.label, self.source, self.batch):
-            column.extend(None, 1)
+    def take_back(self, change: Unlabelled, index: int, batch: BatchId | None, reserve: bool) -> None:
+        """From this place on the item has no label: a row that says so, and how it had gone out by then."""
+        for column, value in ((self.label, RESERVE if reserve else ""), (self.source, None)):
+            column.extend(value, 1)
+        self.batch.extend(batch, 1)
         self.has_batch.extend(False, 1)
         self.seq.extend(change.seq, 1)
         self.index.extend(index, 1)
         self.stands.extend(False, 1)
+
+    def went_out(self, index: int, up_to: Position) -> tuple[BatchId | None, bool]:
+        """How an item had gone out by a place, where it went out again later: as it had when it was next
+        taken back, without which no item goes out again."""
+        start = int(np.searchsorted(self.seq.all, up_to, side="right"))
+        taken = np.flatnonzero((self.index.all[start:] == index) & ~self.stands.all[start:])
+        if not len(taken):
+            return None, False
+        row = start + int(taken[0])
+        return self.batch.all[row], self.label.all[row] == RESERVE
 
     def forget(self, indices: set[int], facts: frozenset[Position]) -> set[int]:
         """Take the labels of items and facts out; gives the items whose label may be another now."""

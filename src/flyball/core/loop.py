@@ -36,8 +36,8 @@ from flyball.core.facts import (
     TransitionBegan,
     TransitionEnded,
 )
-from flyball.core.ids import START, BatchId, Digest, Instant, ModelVersion, Position, RunId
-from flyball.core.loop_parts import Judgements, Merging, OpenBatch, Transition
+from flyball.core.ids import START, BatchId, Digest, Instant, ItemId, ModelVersion, Position, RunId
+from flyball.core.loop_parts import Judgements, Merging, OpenBatch, Transition, relabel
 
 #: Why a run ended without a result: something outside was away; its settings or code are not these.
 OUTSIDE, OUTDATED = "outside", "outdated"
@@ -68,6 +68,8 @@ class LoopState:
     # labels
     classes: Counter[str] = field(default_factory=Counter)
     labels_at: Position = START
+    #: The label that each item has now by what people say.
+    answered: dict[ItemId, str] = field(default_factory=dict)
     answered_labels: int = 0
     judged: Judgements = field(default_factory=Judgements)
     # runs and models
@@ -212,9 +214,8 @@ class LoopState:
         self.asked += len(fact.items) * fact.answers_needed
 
     def _settled(self, fact: LabelSettled, seq: Position) -> None:
-        self.classes[fact.label] += 1
-        self.labels_at = seq
-        self.answered_labels += 1
+        relabel(self.answered, self.classes, fact.item, fact.label)
+        self.labels_at, self.answered_labels = seq, len(self.answered)
         batch = self.open.get(fact.batch) if fact.batch else None
         if batch is None or fact.item not in batch.unsettled:
             self.judged.anew(fact.item, fact.label)
@@ -223,10 +224,8 @@ class LoopState:
         self.judged.settled(batch.released, fact, seq)
 
     def _withdrawn(self, fact: LabelWithdrawn, seq: Position) -> None:
-        self.classes[fact.label] -= 1
-        self.classes += Counter()  # a class of which nothing is left is none
-        self.labels_at = seq
-        self.answered_labels -= 1
+        relabel(self.answered, self.classes, fact.item, None)
+        self.labels_at, self.answered_labels = seq, len(self.answered)
         if (batch := self.open.get(fact.batch) if fact.batch else None) is not None:
             batch.asked_again(fact.item)
         self.judged.withdrawn(fact.item)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from sys import intern
 
 from flyball.core.facts import (
     ActionAsked,
@@ -16,6 +18,17 @@ from flyball.core.facts import (
     TransitionBegan,
 )
 from flyball.core.ids import START, Instant, ItemId, ModelVersion, Position
+
+
+def relabel(labels: dict[ItemId, str], classes: Counter[str], item: ItemId, label: str | None) -> None:
+    """Count an item once, under the label that it has now; None: it has none."""
+    if (before := labels.pop(item, None)) is not None:
+        classes[before] -= 1
+        if not classes[before]:
+            del classes[before]  # a class of which nothing is left is none
+    if label is not None:
+        labels[item] = intern(label)
+        classes[label] += 1
 
 
 @dataclass(slots=True)

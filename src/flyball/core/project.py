@@ -34,6 +34,10 @@ Standing = State | Literal["awaited"]
 Source = Literal["answers", "natural"]
 
 
+#: What a store writes in place of a label that is taken back, where chance had chosen the item.
+RESERVE = "reserve"
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """Items came, in the order of their segment's rows. `early`: those whose label was there before them."""

@@ -194,8 +194,8 @@ class Settings:
     """All of `loop.toml`, with defaults where it is silent.
 
     `knobs` holds the defaults that the file changes, `loop.architecture` among them. `directory` is
-    what relative paths start at. `written` is the file as it was read; it and `places` are no part of
-    what the settings are.
+    what relative paths start at. `written` is the file as it was read, with `overrides`, the flags, over
+    it; these and `places` are no part of what the settings are.
     """
 
     id: str = field(
@@ -227,6 +227,7 @@ class Settings:
     sources: Mapping[str, SourceSettings] = field(default_factory=dict, metadata={"sections": SourceSettings})
     directory: Path = field(default=Path(), compare=False)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    overrides: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     places: Places = field(default_factory=Places, compare=False, repr=False)
 
     def path(self, written: str) -> Path:

@@ -10,6 +10,9 @@ from flyball.core.ids import Seconds
 from flyball.settings import values
 from flyball.settings.stream import place
 
+#: How many bytes of bodies are held whose senders are not known yet; one body is smaller.
+STRANGERS = 16 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -67,7 +70,8 @@ class ApiSettings:
         default=1 << 20, metadata=values.key(values.whole(1024), "The largest body with one event in it.")
     )
     batch_bytes: int = field(
-        default=10 << 20, metadata=values.key(values.whole(1024), "The largest body with many events in it.")
+        default=10 << 20,
+        metadata=values.key(values.whole(1024, STRANGERS - 1024), "The largest body with many events in it."),
     )
     run: bool = field(
         default=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def with_overrides(settings: Settings, overrides: Mapping[str, Any]) -> Settings
                 raise BadFile([Problem("L102", f"`{name}`: `{section}` is not a section")])
             place = inner
         place[key] = value
-    return read(written, settings.directory, settings.places.without(overrides))
+    found = read(written, settings.directory, settings.places.without(overrides))
+    return replace(found, overrides={**settings.overrides, **overrides})
 
 
 def config_digest(settings: Settings) -> Digest:

@@ -18,7 +18,7 @@ from flyball.core.ids import Instant, Seconds
 from flyball.core.strict_json import Flaw
 from flyball.errors import FlyballError, StoreStopped
 from flyball.ports import Answer, Commit, Receipt
-from flyball.settings.outside import ApiSettings
+from flyball.settings.outside import STRANGERS, ApiSettings
 from flyball.web.metrics import Metrics
 from flyball.work.accept import Given, accept
 from flyball.work.capture import contest
@@ -94,9 +94,9 @@ class Api:
     writer: GroupCommit[Given, Receipt] = field(init=False)
     #: Why it can never take anything again, if so: whoever serves ends.
     over: FlyballError | None = None
-    #: Bodies of callers that are known, and of those who show only with the body who they are.
+    #: Bodies of callers that are known, and of those who show only with the body who they are, if at all.
     held: Held = field(default_factory=lambda: Held(64 << 20))
-    strange: Held = field(default_factory=lambda: Held(16 << 20))
+    strange: Held = field(default_factory=lambda: Held(STRANGERS))
     _contested: dict[str, list[str]] = field(default_factory=dict)
     _measured_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)

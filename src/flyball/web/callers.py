@@ -56,8 +56,9 @@ class Callers:
     """Who may call. A `loop.toml` that changes is read anew with the next call, as a whole or not at all.
 
     Of the sources that were there at the start, their secrets, and how calls are signed with them, are taken
-    from it; for anything else the loop is started again. A file that cannot be used changes nothing, and
-    there is an alert.
+    from it, with the flags of this process over it; one that is there no more has none, and there is an
+    alert. For anything else the loop is started again. A file that cannot be used changes nothing, and there
+    is an alert.
     """
 
     def __init__(self, tools: Tools, environment: Mapping[str, str]) -> None:
@@ -66,9 +67,8 @@ class Callers:
         self._path = tools.settings.directory / "loop.toml"
         self._sources = dict(tools.settings.sources)
         self._callers = callers_of(self._sources, environment)
-        self._stamp = _stamp_of(self._path)
-        # What a flag has put over the file stays, until the file says something else than it did.
-        self._written = _written(self._path)
+        # The file may be another one by now than that which the settings were read from.
+        self._stamp: _Stamp = None
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Caller | None:
@@ -88,24 +88,36 @@ class Callers:
             stamp = _stamp_of(self._path)
             if stamp is None or stamp == self._stamp:
                 return
-            self._stamp = stamp
             now = self._tools.clock.now()
             try:
-                written = load(self._path).sources
+                written = load(self._path, self._tools.settings.overrides).sources
                 sources = {name: self._now(name, written) for name in self._sources}
                 callers = callers_of(sources, self._environment)
             except FlyballError as error:
                 told = "loop.toml cannot be used, and the secrets of sources stay as they were"
                 self._tools.warn(now, _ALERT, f"{told}: {_said(error)}")
-                return
-            self._written, self._sources, self._callers = written, sources, callers
-            self._tools.over(now, _ALERT)
+            else:
+                self._sources, self._callers = sources, callers
+                there = self._tools.settings.sources
+                if gone := [name for name in there if there[name].secrets and name not in written]:
+                    self._tools.warn(now, _ALERT, _gone(gone))
+                else:
+                    self._tools.over(now, _ALERT)
+            self._stamp = stamp
 
     def _now(self, name: str, written: Mapping[str, SourceSettings]) -> SourceSettings:
         source, told = self._sources[name], written.get(name)
-        if told is None or told == self._written.get(name):
-            return source
+        if told is None:
+            return replace(source, secrets=())
         return replace(source, **{each: getattr(told, each) for each in _SHOWS})
+
+
+def _gone(names: Sequence[str]) -> str:
+    listed = ", ".join(f"[sources.{each}]" for each in names)
+    return (
+        f"{listed}: not in loop.toml any more, and calls in that name are refused;"
+        " start the loop again, or write it back"
+    )
 
 
 def _said(error: FlyballError) -> str:
@@ -114,12 +126,6 @@ def _said(error: FlyballError) -> str:
         return str(error)
     places = ", ".join(f"line {each.line} ({each.code})" for each in error.problems)
     return f"{places}; `flyball status` tells what is wrong there"
-
-
-def _written(path: Path) -> Mapping[str, SourceSettings]:
-    from flyball.adapters.toml_file import load
-
-    return load(path).sources if path.exists() else {}
 
 
 def _stamp_of(path: Path) -> _Stamp:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, NoReturn
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flyball.core.signatures import Verdict
 from flyball.core.strict_json import Flaw
 from flyball.errors import FlyballError
 from flyball.web.api import Api, Refused, answered, capture
-from flyball.web.bodies import Body, body_of, throw_away
-from flyball.web.callers import Caller, Callers
+from flyball.web.bodies import Body, body_of
+from flyball.web.callers import Callers
 from flyball.web.events import overall, receipt_of
 from flyball.work.deliveries import Delivery, Origin, keep, of_bytes, source_of
 from flyball.work.intake import CALLED
 
 #: What is told to a caller that is not believed: nothing that helps to guess.
 _FORGED = Flaw("bad_signature", "the signature of this call is missing, wrong or too old")
-_BUSY = Flaw("busy", "too many large bodies come at the same time; send this again in a moment")
 _CLOSE = {"connection": "close"}
 #: More bytes than this are read in a thread.
 LARGE = 32_768
@@ -42,17 +40,15 @@ def routes(api: Api) -> Sequence[BaseRoute]:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
         verdict = None if caller is None else caller.verdict(headers, b"", wall())
         known = verdict is not None and verdict.ok
-        if not known and api.strange.bytes >= api.strange.most:
-            raise Refused(503, _BUSY, {"retry-after": "1", "connection": "close"})
-        if caller is None or verdict is None or not (known or _may_sign(caller, verdict)):
-            await _refuse_unread(api, request, verdict)
         async with _body_of(api, request, known) as body:
+            if caller is None:
+                raise Refused(401, _FORGED, _CLOSE)
             if len(body.raw) > LARGE:
                 verdict = await asyncio.to_thread(caller.verdict, headers, body.raw, wall())
             else:
                 verdict = caller.verdict(headers, body.raw, wall())
             if not verdict.ok:
-                _count(api, verdict)
+                api.metrics.refuse(f"signature_{verdict.reason.replace('-', '_')}")
                 raise Refused(401, _FORGED, _CLOSE)
             origin = Origin(source_of(caller.name), CALLED, verdict.delivery)
             if len(body.raw) > LARGE:
@@ -64,46 +60,22 @@ def routes(api: Api) -> Sequence[BaseRoute]:
     return [Route("/v1/sources/{name}", post, methods=["POST"])]
 
 
-def _may_sign(caller: Caller, verdict: Verdict) -> bool:
-    """Whether a call lacks nothing but a body that fits its signature."""
-    return caller.signs and verdict.reason == "wrong-signature"
-
-
-def _count(api: Api, verdict: Verdict) -> None:
-    api.metrics.refuse(f"signature_{verdict.reason.replace('-', '_')}")
-
-
 @asynccontextmanager
 async def _body_of(api: Api, request: Request, known: bool) -> AsyncIterator[Body]:
-    """The body of a call. Who is not known yet hears of no other mistake than that: it would tell which
-    sources there are."""
+    """The body of a call. Who is not known yet hears of no other mistake than that, and that there is no
+    room: all else would tell which sources there are. For the same reason, whoever is not known is read
+    alike, and takes room alike, though no body could make some of these calls right."""
     async with AsyncExitStack() as stack:
         held = api.held if known else api.strange
         try:
             body = await stack.enter_async_context(body_of(api, request, anything=True, held=held))
         except Refused as refused:
-            if known:
+            if known or refused.status == 503:
                 raise
             for flaw in refused.flaws:
                 api.metrics.refuse(flaw.code)
             raise Refused(401, _FORGED, _CLOSE) from None
         yield body
-
-
-async def _refuse_unread(api: Api, request: Request, verdict: Verdict | None = None) -> NoReturn:
-    """Refuse a call that no body could make right: hear it out as if one could, and hold nothing of it."""
-    if verdict is not None:
-        _count(api, verdict)
-    left = api.settings.batch_bytes
-    with suppress(TimeoutError):
-        async with asyncio.timeout(api.patience):
-            while left >= 0:
-                message = await request.receive()
-                left -= len(message.get("body", b""))
-                if not message.get("more_body"):
-                    raise Refused(401, _FORGED, _CLOSE)
-            await throw_away(request)
-    raise Refused(401, _FORGED, _CLOSE)
 
 
 async def _taken(api: Api, delivery: Delivery, source: str) -> Response:

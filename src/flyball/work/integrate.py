@@ -8,7 +8,6 @@ from flyball.core.due import Due, Go, Wait
 from flyball.core.facts import AnswerGiven
 from flyball.core.ids import Instant, ItemId
 from flyball.core.labels.merge import Outcome
-from flyball.errors import StaleItems
 from flyball.ports import Job
 from flyball.work import contract, contract_parked, integrate_blocks, integrate_proof
 from flyball.work.integrate_items import Item, batch_of, needed_of, outcome_of, read
@@ -148,12 +147,29 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
 
 def _written(tools: Tools, merged: list[Merged], rules: Rules, now: Instant) -> tuple[list[Merged], Wrote]:
     """Write outcomes down; where what they go by changed in this very moment, those of the newest rules."""
+    ready: list[Merged] = []
+    wrote = write(tools, _changes(merged), rules, now)
     for _ in range(ANEW):
-        try:
-            return merged, write(tools, _changes(merged), rules, now)
-        except StaleItems:  # another process decided, or items and labels of the world came
-            merged, rules = _anew(tools, merged, now)
-    return merged, write(tools, _changes(merged), rules, now)
+        if wrote.stale is None:
+            break
+        # Another process decided, or items and labels of the world came.
+        done, left = _parted(merged, wrote)
+        ready += done
+        merged, rules = _anew(tools, left, now)
+        wrote = wrote.and_then(write(tools, _changes(merged), rules, now))
+    if wrote.stale is None:
+        return ready + merged, wrote
+    if not wrote.done:
+        raise wrote.stale
+    done, left = _parted(merged, wrote)
+    return [*ready, *done, *(Merged(each.merge, None, wrote.stale) for each in left)], wrote
+
+
+def _parted(merged: list[Merged], wrote: Wrote) -> tuple[list[Merged], list[Merged]]:
+    """What is over, well or badly, and what is left to be merged anew."""
+    left = {each.job.job for each in wrote.left}
+    over = [each for each in merged if each.merge.job.job not in left]
+    return over, [each for each in merged if each.merge.job.job in left]
 
 
 def _changes(merged: list[Merged]) -> list[Change]:

@@ -134,14 +134,15 @@ def label_of(item: Item, outcome: Outcome, contract: Contract, batch: BatchId | 
 
 
 def withdrawn_of(item: Item, outcome: Outcome, contract: Contract) -> LabelWithdrawn | None:
-    """The end of a label that nobody says any more; None where somebody does, or there is none to end.
+    """The end of a label that nobody says any more; None where there is none to end, somebody says it, or
+    nobody took it back.
 
     What the world itself has shown stays, whatever people take back.
     """
     state = item.state
-    if outcome.label is not None or state is None or state.label is None or natural(state):
+    if state is None or state.label is None or state.seq is None or natural(state):
         return None
-    if state.seq is None or state.label in outcome.voted:
+    if not outcome.ends(state.label):
         return None
     answers = tuple(sorted(outcome.standing))
     return LabelWithdrawn(

@@ -51,9 +51,11 @@ class Rules:
 
 
 def rules_of(tools: Tools, now: Instant) -> Rules:
-    """What a merge goes by now, as far as this process has read the log."""
+    """What a merge goes by now, as far as this process has read the log; the contract may be newer."""
     with tools.lock:
         read_at, blocked = tools.state.seq, frozenset(tools.state.merging.blocked)
+        if tools.contracts is not None:  # after the place was taken, so that none before it is missed
+            tools.contracts.known.catch_up(tools.store.log)
         return Rules(contract.in_force(tools), blocked, trust_of(tools.knobs, now), read_at)
 
 
@@ -61,8 +63,6 @@ def newest(tools: Tools, now: Instant) -> Rules:
     """What a merge goes by now, whoever changed it."""
     with tools.lock:
         tools.catch_up()
-        if tools.contracts is not None:
-            tools.contracts.known.catch_up(tools.store.log)
         return rules_of(tools, now)
 
 

@@ -34,16 +34,32 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Wrote:
     """How many jobs are done, the labels that were written, how many answers were parked, and the items
-    whose labels were taken back."""
+    whose labels were taken back.
+
+    `left`: what was not written, because what it goes by is not so any more; `stale` says what.
+    """
 
     done: int = 0
     labels: tuple[Written, ...] = ()
     parked: int = 0
     withdrawn: tuple[ItemId, ...] = ()
+    left: tuple[Change, ...] = ()
+    stale: StaleItems | None = None
+
+    def and_then(self, other: Wrote) -> Wrote:
+        """Both together; what is left is what the other left."""
+        return Wrote(
+            self.done + other.done,
+            self.labels + other.labels,
+            self.parked + other.parked,
+            self.withdrawn + other.withdrawn,
+            other.left,
+            other.stale,
+        )
 
 
 def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -> Wrote:
-    """Write what is still ours. Raises Unreachable, and StaleItems where what it goes by is not so any more.
+    """Write what is still ours; `left` is what is to be merged anew. Raises Unreachable.
 
     What another worker took over is his, and stays out. What the store cannot hold is given back alone.
     """
@@ -59,20 +75,18 @@ def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -
         if len(still) == len(changes):
             raise
         return write(tools, still, rules, now)
-    except (Unreachable, StaleItems):
+    except Unreachable:
         raise
+    except StaleItems as error:
+        return Wrote(left=tuple(changes), stale=error)
     except Exception as error:  # one of them brings all others down with it
         if len(changes) == 1:
             give_back(tools, [changes[0].job], error, now)
             return Wrote()
         half = len(changes) // 2
-        parts = [write(tools, some, rules, now) for some in (changes[:half], changes[half:])]
-        return Wrote(
-            sum(part.done for part in parts),
-            tuple(label for part in parts for label in part.labels),
-            sum(part.parked for part in parts),
-            tuple(item for part in parts for item in part.withdrawn),
-        )
+        first, then = (write(tools, some, rules, now) for some in (changes[:half], changes[half:]))
+        both = first.and_then(then)
+        return replace(both, left=first.left + then.left, stale=first.stale or then.stale)
     needed = [each.needed for each in changes]
     labels = _written(told, [each.item for each in changes], needed, receipts, rules, final=False)
     withdrawn = tuple(each.withdrawn.item for each in told if each.withdrawn is not None)

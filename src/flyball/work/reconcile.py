@@ -132,14 +132,14 @@ def _hold(found: Reconciled, store: Store, past: Past, recorded: Recorded) -> No
 def _hold_end(
     found: Reconciled, store: Store, past: Past, seq: Position, fact: LabelWithdrawn, at: Instant
 ) -> None:
-    """Merge anew where a label was taken back: nobody may say it, and no other be settled."""
+    """Merge anew where a label was taken back: nobody may say it, somebody left it, and none be settled."""
     found.labels += 1
     item = _item(store, past, fact, set(fact.answers))
     if item is None:
         found.unknowable += 1
         return
     outcome = _again(item, past, fact, at)
-    if outcome.label is None and fact.label not in outcome.voted:
+    if outcome.ends(fact.label):
         found.same += 1
         return
     again = {"label": outcome.label} if outcome.label is not None else None

@@ -18,6 +18,7 @@ from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import START, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import (
+    RESERVE,
     Arrived,
     Change,
     Labelled,
@@ -51,11 +52,21 @@ def _labelled() -> sa.Select[Any]:
         later.c.item_id == label.c.item_id, later.c.seq > label.c.seq, later.c.seq <= up_to
     )
     then = item.c.offered_seq <= up_to
+    never = item.c.offered_seq.is_(None)
+    # It went out again later: it had gone out as the row tells that took its label back after this place.
+    back = label.alias("back")
+    before = sa.select(back.c.batch).where(
+        back.c.item_id == item.c.item_id, back.c.seq > up_to, back.c.source == _TAKEN_BACK
+    )
+    before = before.order_by(back.c.seq).limit(1).correlate(item)
+    chosen = before.with_only_columns(sa.case((back.c.label == RESERVE, 1), else_=0))
     query = sa.select(
         *(item.c.item_id, item.c.time, item.c.row, item.c.arrived_seq),
         *(label.c.label, label.c.source, label.c.seq),
-        sa.func.coalesce(label.c.batch, sa.case((then, item.c.batch))),
-        sa.case((then, item.c.reserve), else_=0),
+        sa.func.coalesce(
+            label.c.batch, sa.case((never, None), (then, item.c.batch), else_=before.scalar_subquery())
+        ),
+        sa.case((never, 0), (then, item.c.reserve), else_=sa.func.coalesce(chosen.scalar_subquery(), 0)),
     )
     query = query.select_from(label.join(item, label.c.item_id == item.c.item_id))
     query = query.where(label.c.seq <= up_to, item.c.arrived_seq <= up_to, ~replaced)
@@ -211,8 +222,11 @@ def _label(connection: sa.Connection, change: Labelled) -> None:
 
 
 def _unlabel(connection: sa.Connection, change: Unlabelled) -> None:
-    row = {"item_id": change.item, "seq": change.seq, "label": "", "source": _TAKEN_BACK}
-    connection.execute(label.insert(), row)
+    # How it had gone out is kept, as it may go out again.
+    out = sa.select(item.c.batch, item.c.reserve).where(item.c.item_id == change.item)
+    batch, reserve = connection.execute(out).one()
+    row = {"item_id": change.item, "seq": change.seq, "label": RESERVE if reserve else ""}
+    connection.execute(label.insert(), row | {"source": _TAKEN_BACK, "batch": batch})
     connection.execute(sa.update(item).where(item.c.item_id == change.item).values(state=change.state))
 
 

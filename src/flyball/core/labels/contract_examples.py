@@ -20,7 +20,18 @@ from flyball.core.rules.sections import Section
 from flyball.errors import BadFile
 
 #: What an example may expect beside a label.
-WORDS = ("pending", "parked", "rejected", "few", "tie", "abstained", "withdrawn", "unfinished", "empty")
+WORDS = (
+    "pending",
+    "parked",
+    "rejected",
+    "few",
+    "tie",
+    "uncounted",
+    "abstained",
+    "withdrawn",
+    "unfinished",
+    "empty",
+)
 _STATUSES: tuple[str, ...] = get_args(Status)
 _ITEM = ItemId("the item")
 _EXAMPLE = ("name", "item", "needed", "final", "answers", "expect")
@@ -101,7 +112,7 @@ def _wrong(example: Example, outcome: Outcome) -> Iterator[str]:
 def _is(expected: str, kind: Kind, parked: list[Stood]) -> bool:
     match expected:
         case "pending":
-            return kind in ("few", "tie", "abstained", "withdrawn", "unfinished")
+            return kind in ("few", "tie", "uncounted", "abstained", "withdrawn", "unfinished")
         case "parked":
             return kind != "settled" and any(not rejected(each.code) for each in parked)
         case "rejected":

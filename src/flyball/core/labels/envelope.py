@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,6 +92,29 @@ def opened(said: Sequence[tuple[Recorded, AnswerGiven]], contract: Contract) -> 
             words += [word] if wrong is None else []
         replaced += older
     return Opened(tuple(words), tuple(lacking), tuple(replaced), refused)
+
+
+def beside(
+    said: Iterable[tuple[Recorded, AnswerGiven]],
+    words: Iterable[Word],
+    gated: Set[Position],
+    contract: Contract,
+) -> tuple[Set[str], Set[str]]:
+    """Labels that no last word says: those of answers that are `gated` until their definitions are let in,
+    and those that somebody has left for another word. `words`: the last one of each annotator."""
+    last = {word.annotator: word for word in words}
+    waiting: set[str] = set()
+    left: set[str] = set()
+    for recorded, told in said:
+        label = contract.label_of(told.label, told.definitions)
+        if label is None or told.draft or told.withdrawn:
+            continue
+        word = last.get(told.annotator)
+        if word is not None and place_of(recorded, told) < word.place:
+            left |= {label} - {word.label}
+        elif recorded.seq in gated:
+            waiting.add(label)
+    return waiting, left
 
 
 def misplaced(told: AnswerGiven) -> Refusal | None:

@@ -6,13 +6,13 @@ A pure function of the item's answers and of what is in force, so that it can be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flyball.core.facts import AnswerGiven, Recorded, body_of
 from flyball.core.ids import Digest, ItemId, Position, canonical, digest_of
 from flyball.core.labels.contract import EVERYBODY, UNKNOWN_DEFINITIONS, Contract, Refusal
-from flyball.core.labels.envelope import Opened, Word, misplaced, opened
+from flyball.core.labels.envelope import Opened, Word, beside, misplaced, opened
 from flyball.core.labels.proof import Status
 from flyball.core.labels.settle import Settled, Undecided, Vote, Waiting, settle
 
@@ -40,7 +40,8 @@ class Stood:
 class Outcome:
     """What an item comes to. `answers`: those that the label rests on, in order; `superseded`: those that
     do not count. `standing` has each answer exactly once; `voted` has every label that somebody says in
-    the end, settled or not."""
+    the end, settled or not; `left` every label that somebody said and says no more; `taken_back`: whether
+    somebody took back what they said."""
 
     kind: Kind
     why: str
@@ -51,6 +52,13 @@ class Outcome:
     fields: Mapping[str, Any] = field(default_factory=dict)
     annotators: tuple[str, ...] = ()
     voted: Set[str] = frozenset()
+    left: Set[str] = frozenset()
+    taken_back: bool = False
+
+    def ends(self, label: str) -> bool:
+        """Whether an item's label is one no more: nobody says it, and that is because somebody took words
+        back or changed them, and not because words were erased or wait to be let in."""
+        return self.label is None and label not in self.voted and (self.taken_back or label in self.left)
 
     @property
     def answers(self) -> tuple[Position, ...]:
@@ -107,7 +115,11 @@ def merge(
     lasting = _in_order(_last_words(those, standing))
     lasting = _of_this_item(lasting, contract, dict(known or {}), standing)
     settled = _settled(lasting, contract, contract.answers_needed or needed, final, trust or {})
-    return _outcome(lasting, settled, standing, contract, blocked)
+    outcome = _outcome(lasting, settled, standing, contract, blocked)
+    gated = {seq for seq, stood in standing.items() if stood.code == UNKNOWN_DEFINITIONS}
+    waiting, left = beside(said, lasting, gated, contract)
+    taken_back = any(word.withdrawn for word in lasting)
+    return replace(outcome, voted=outcome.voted | waiting, left=left, taken_back=taken_back)
 
 
 def never(item: ItemId) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from flyball.core.labels.contract import Policy
 
 #: Why there is no label: too few votes, as many for one as for another, all of them count for nothing.
-Undecided = Literal["few", "tie"]
+Undecided = Literal["few", "tie", "uncounted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,9 @@ def settle(
     Once `needed` annotators have voted: "majority" takes the label with the most votes, each for as much
     as it is trusted, "weighted" that with the most weight, trust included; "newest" that of the newest
     vote, "senior" that of the most senior annotator, and of several of one rank that of the newest.
-    Where two labels are equal, one more vote is awaited.
-    `final`: no more votes will come, so as few as one settle, and in a tie the newest vote decides.
+    Where two labels are equal, or no vote counts for anything, one more vote is awaited.
+    `final`: no more votes will come, so as few as one settle, and in a tie the newest vote decides; votes
+    that count for nothing settle nothing even then.
     """
     if not votes or (len(votes) < needed and not final):
         return Waiting("few", f"{len(votes)} of {needed} answers" if votes else "no answer yet")
@@ -77,12 +78,14 @@ def _most(votes: Sequence[Vote], weights: dict[str, float], final: bool) -> Sett
     for vote in sorted(votes, key=lambda vote: vote.annotator):
         counts[vote.label] = counts.get(vote.label, 0.0) + weights[vote.annotator]
     most, total = max(counts.values()), sum(counts[label] for label in sorted(counts))
+    if not total:
+        return Waiting("uncounted", "every vote counts for nothing; one that counts is needed")
     tied = {label for label, count in counts.items() if count == most}
     if len(tied) > 1 and not final:
         each = f"{most:g} each for {' and '.join(sorted(tied))}"
         return Waiting("tie", f"a tie: {each}; one more answer is needed")
     voice = next(vote for vote in reversed(votes) if vote.label in tied)
-    return Settled(voice.label, most / total if total else 0.0, voice)
+    return Settled(voice.label, most / total, voice)
 
 
 def _of(votes: Sequence[Vote], voice: Vote) -> Settled:
