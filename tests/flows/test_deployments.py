@@ -104,7 +104,11 @@ def worker(directory: Path, server: LocalServer, deployments: dict[str, str]) ->
         process = prefect(directory, server, "worker", "start", "--pool", "flyball", stdout=file)
     yield log
     process.terminate()
-    process.wait()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:  # now and then Prefect's worker waits for ever where nothing runs
+        process.kill()
+        process.wait()
 
 
 def test_every_lane_is_deployed_from_the_operators_own_directory(
