@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,11 @@ import pyarrow as pa
 from flyball.core.learning.coding import Coding, class_codes
 from flyball.core.learning.envelope import damaged, pack, unpack
 from flyball.core.table import Column, Feature, Table
-from flyball.errors import BadUsage, LearnerFailed
+from flyball.errors import BadUsage, LearnerFailed, Unreachable
 from flyball.ports import Model
 
-# OpenMP reads this once, when LightGBM loads it. Its threads otherwise burn their core while they wait for
-# each other; beside other lanes on the same cores that made a training 10 to 30 times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-import lightgbm as lgb
+if TYPE_CHECKING:
+    import lightgbm
 
 KIND = "lightgbm"
 #: Shrunken leaves and small steps cost nothing on many labels and keep probabilities honest on few:
@@ -72,13 +70,27 @@ ONE_THREAD = 50_000
 THREADS = re.compile(r"^\[num_threads: .*\]\n", re.MULTILINE)
 
 
+@cache
+def _library() -> Any:
+    """LightGBM, once a model is made or read: it takes two seconds, and many a process does neither."""
+    # OpenMP reads this once, when LightGBM loads it. Its threads otherwise burn their core while they wait
+    # for each other; beside other lanes on the same cores that made a training 10 to 30 times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        import lightgbm
+    except OSError as problem:
+        hint = "it needs OpenMP (on Debian: apt-get install libgomp1)"
+        raise Unreachable(f"LightGBM cannot be loaded: {problem}; {hint}") from problem
+    return lightgbm
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LightgbmModel:
     """A Booster with the classes and the coding that it was trained with. `threads` 0: by rows."""
 
     classes: tuple[str, ...]
     coding: Coding
-    booster: lgb.Booster
+    booster: lightgbm.Booster
     threads: int = 0
 
     def scores(self, table: Table) -> npt.NDArray[np.float64]:
@@ -88,7 +100,7 @@ class LightgbmModel:
         try:
             threads = threads_for(len(table), self.threads)
             found = self.booster.predict(_arrow(self.coding, table), num_threads=threads)
-        except lgb.basic.LightGBMError as problem:
+        except _library().basic.LightGBMError as problem:
             raise LearnerFailed(f"LightGBM failed while it scored: {problem}") from problem
         p = np.asarray(found)
         return np.stack([1.0 - p, p], axis=1) if p.ndim == 1 else p
@@ -120,6 +132,7 @@ class LightgbmLearner:
         coding = Coding.learned(table, features)
         settings = self.settings(len(labels), len(classes), seed)
         categories = [place for place, each in enumerate(features) if each.kind == "category"]
+        lgb = _library()
         try:
             data = lgb.Dataset(
                 _arrow(coding, table), target, weight=weights, categorical_feature=categories, params=settings
@@ -140,6 +153,7 @@ class LightgbmLearner:
     def load(self, content: bytes) -> LightgbmModel:
         """The model that `dump` wrote. Raises BadFile."""
         header, text = unpack(KIND, content)
+        lgb = _library()
         try:
             booster = lgb.Booster(model_str=text.decode())
             coding, classes = Coding.from_json(header), tuple(header["classes"])

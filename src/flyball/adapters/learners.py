@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from flyball.errors import BadUsage, Unreachable
+from flyball.errors import BadUsage
 from flyball.ports import Learner
 
 
 def open_learner(name: str, parameters: Mapping[str, Any]) -> Learner:
     """ "lightgbm", or the dotted name of an estimator with `fit` and `predict_proba`.
 
-    Raises BadUsage for a name or a parameter that is not known, Unreachable where LightGBM cannot load.
+    Raises BadUsage for a name or a parameter that is not known.
     """
     if name == "lightgbm":
-        try:
-            from flyball.adapters.learner_lightgbm import LightgbmLearner
-        except OSError as problem:
-            hint = "it needs OpenMP (on Debian: apt-get install libgomp1)"
-            raise Unreachable(f"LightGBM cannot be loaded: {problem}; {hint}") from problem
+        from flyball.adapters.learner_lightgbm import LightgbmLearner
 
         return LightgbmLearner(parameters)
     if "." in name or ":" in name:
