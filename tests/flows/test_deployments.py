@@ -105,7 +105,7 @@ def worker(directory: Path, server: LocalServer, deployments: dict[str, str]) ->
     yield log
     process.terminate()
     try:
-        process.wait(timeout=30)
+        process.wait(timeout=15)
     except subprocess.TimeoutExpired:  # now and then Prefect's worker waits for ever where nothing runs
         process.kill()
         process.wait()
