@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from flyball.cli.main import main
@@ -24,3 +28,12 @@ def asked(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
     code, out = run(capsys, *words, "--json")
     assert code == 0
     return json.loads(out)
+
+
+def killed(first: subprocess.Popen[str], beside: Iterable[psutil.Process]) -> None:
+    """Leave nothing of a command and of the processes that it started."""
+    first.kill()
+    for process in beside:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    first.communicate()

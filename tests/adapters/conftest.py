@@ -1,4 +1,4 @@
-"""What the tests of PostgreSQL share: a loop of their own there, and its store."""
+"""What tests of adapters share: a loop of their own on PostgreSQL with its store, and S3 that can go away."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from tests.buckets import Proxy, a_proxy, known_here
 from tests.postgres import a_loop, fresh_postgres
 from tests.stores import chance
 
@@ -24,3 +25,11 @@ def store(loop: str) -> Iterator[Store]:
     """Its store, which is empty."""
     with closing(fresh_postgres(chance(), loop)) as one:
         yield one
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A way to S3 that can be closed; this process knows S3 by it."""
+    with a_proxy() as started:
+        known_here(monkeypatch, started.url)
+        yield started

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.buckets import Proxy, a_proxy, client, emptied, fresh_bucket, known_here
+from tests.buckets import Proxy, client, emptied, fresh_bucket
 from tests.loops import write_loop
 from tests.stores import answer, chance
+from tests.wall import Wall
 from tests.web.served import REAL
 
 from flyball.adapters.checkpoint_s3 import REST, CheckpointBucket, read
@@ -25,23 +26,6 @@ from flyball.work.evidence import Findings, Keeper, verified
 
 pytestmark = pytest.mark.slow
 ORIGIN = "flyball/cards"
-
-
-class Ticks:
-    """Seconds that pass when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    with a_proxy() as started:
-        known_here(monkeypatch, started.url)
-        yield started
 
 
 @pytest.fixture
@@ -59,7 +43,7 @@ def say(store: Store, count: int) -> None:
     store.log.append(Commit([Draft(answer(f"i-{number}")) for number in range(count)]), 10.0)
 
 
-def keeper(store: Store, place: str, directory: Path, ticks: Ticks, patience: float = 20.0) -> Keeper:
+def keeper(store: Store, place: str, directory: Path, ticks: Wall, patience: float = 20.0) -> Keeper:
     notary = CheckpointBucket(place, directory / "key", ORIGIN, patience, ticks)
     return Keeper(store.log, store.evidence, notary, ticks)
 
@@ -79,7 +63,7 @@ def keys(place: str) -> list[str]:
 def test_each_process_goes_on_where_the_last_one_was_and_each_checkpoint_is_an_object_of_its_own(
     store: Store, place: str, tmp_path: Path
 ) -> None:
-    ticks = Ticks()
+    ticks = Wall()
     for day in range(3):
         ticks.now += day * 86_400.0
         say(store, 7)
@@ -97,14 +81,14 @@ def test_a_log_that_was_put_back_or_changed_is_not_signed_and_is_found(
     store: Store, place: str, tmp_path: Path
 ) -> None:
     say(store, 20)
-    assert keeper(store, place, tmp_path, Ticks()).sign(at_once=True)
+    assert keeper(store, place, tmp_path, Wall()).sign(at_once=True)
     with closing(memory_store(chance(1))) as other:
         say(other, 10)
-        back = keeper(other, place, tmp_path, Ticks())
+        back = keeper(other, place, tmp_path, Wall())
         assert "it is shorter" in back.fault and not back.sign(at_once=True)
         assert found(other, place).count == 1
         say(other, 15)
-        another = keeper(other, place, tmp_path, Ticks())
+        another = keeper(other, place, tmp_path, Wall())
         assert "its fact 20 is another one" in another.fault
     bucket = place.removeprefix("s3://").partition("/")[0]
     (key,) = [key for key in keys(place) if key.endswith(".checkpoints")]
@@ -116,7 +100,7 @@ def test_a_log_that_was_put_back_or_changed_is_not_signed_and_is_found(
 def test_a_write_whose_answer_was_lost_is_no_second_checkpoint_and_none_is_written_over(
     store: Store, proxy: Proxy, place: str, tmp_path: Path
 ) -> None:
-    ticks = Ticks()
+    ticks = Wall()
     say(store, 7)
     keep = keeper(store, place, tmp_path, ticks)
     proxy.faults.extend(["", "lost"])  # the key first, then the checkpoint
@@ -138,7 +122,7 @@ def test_a_write_whose_answer_was_lost_is_no_second_checkpoint_and_none_is_writt
 def test_while_the_bucket_is_away_it_is_asked_once_a_minute_and_nothing_is_lost(
     store: Store, proxy: Proxy, place: str, tmp_path: Path
 ) -> None:
-    ticks = Ticks()
+    ticks = Wall()
     say(store, 2_000)
     keep = keeper(store, place, tmp_path, ticks)
     proxy.away = True
@@ -160,7 +144,7 @@ def test_while_the_bucket_is_away_it_is_asked_once_a_minute_and_nothing_is_lost(
 def test_a_bucket_that_does_not_answer_holds_the_loop_up_for_its_patience_and_once(
     store: Store, proxy: Proxy, place: str, tmp_path: Path
 ) -> None:
-    ticks = Ticks()
+    ticks = Wall()
     say(store, 7)
     keep = keeper(store, place, tmp_path, ticks, patience=0.2)
     ticks.now += REST  # the first answer takes longer: what talks to S3 is loaded with it
@@ -203,7 +187,7 @@ def test_verify_reads_a_bucket_by_the_settings_by_a_flag_and_with_a_key_from_els
     with closing(open_store(loop / "flyball.db", salt=chance())) as store:
         say(store, 30)
         notary = CheckpointBucket(place, loop / "checkpoints.key", "flyball/little")
-        assert Keeper(store.log, store.evidence, notary, Ticks()).sign(at_once=True)
+        assert Keeper(store.log, store.evidence, notary, Wall()).sign(at_once=True)
     public = read(place, None).signed[0].key
     other = write_loop(tmp_path / "other")
     (other / "flyball.db").write_bytes((loop / "flyball.db").read_bytes())
@@ -226,7 +210,7 @@ def test_a_place_that_holds_nothing_or_no_key_is_told(place: str, tmp_path: Path
     with pytest.raises(NotFound, match="there are no checkpoints at"):
         read(place, None)
     say(store, 3)
-    assert keeper(store, place, tmp_path, Ticks()).sign(at_once=True)
+    assert keeper(store, place, tmp_path, Wall()).sign(at_once=True)
     bucket = place.removeprefix("s3://").partition("/")[0]
     for key in keys(place):
         if key.endswith(".pub"):

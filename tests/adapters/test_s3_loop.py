@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.buckets import Proxy, a_proxy, client, fresh_bucket, known_here
+from tests.buckets import Proxy, client, fresh_bucket
 from tests.promises import account_of, broken
 from tests.shops import BUDGET, alerts, shop, write_shop
 from tests.stores import chance
@@ -26,13 +26,6 @@ from flyball.ports import Shelf
 
 pytestmark = pytest.mark.slow
 HOUR = 3600.0
-
-
-@pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    with a_proxy() as started:
-        known_here(monkeypatch, started.url)
-        yield started
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.stores import answer, chance, fresh_sqlite
+from tests.wall import Wall
 
 from flyball.adapters.checkpoint_files import KEYS, CheckpointFiles, keys_of, read
 from flyball.adapters.memory_store import memory_store
@@ -19,16 +20,6 @@ from flyball.ports import Commit, Draft, Store
 from flyball.work.evidence import Findings, Keeper, verified
 
 ORIGIN = "flyball/cards"
-
-
-class Wall:
-    """A clock on the wall that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.loops import DAY, RULES, facts, little, play, write_loop
+from tests.merging import label, proved, standing
 from tests.stores import arrivals, released, settled
 
 from flyball.bootstrap import App, open_loop, performed
@@ -39,7 +40,7 @@ from flyball.work import integrate, integrate_blocks
 from flyball.work.asked import carry_out
 from flyball.work.capture import capture
 from flyball.work.integrate import Merged
-from flyball.work.integrate_proof import held, judgements, of_pass, prove
+from flyball.work.integrate_proof import held, judgements, of_pass
 from flyball.work.integrate_write import close
 from flyball.work.lanes import Begun, Done
 from flyball.work.measure import Watch, measure, quality
@@ -89,21 +90,6 @@ def begin(app: App) -> Begun:
 
 def one_pass(app: App) -> Done:
     return performed(app.lanes["integrate"], begin(app), app.clock.now)
-
-
-def standing(app: App, *answers: Position) -> list[str | None]:
-    found = app.tools.store.items.standing(answers)
-    return [found.get(each) for each in answers]
-
-
-def proved(app: App) -> Proof:
-    found = prove(app.tools.store)
-    assert found.holds, found
-    return found
-
-
-def label(app: App, name: ItemId) -> str | None:
-    return app.tools.store.items.find([name])[name].label
 
 
 def test_each_pass_proves_that_no_answer_is_lost(app: App) -> None:

@@ -10,18 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from tests.commands import run
+from tests.commands import killed, run
 from tests.loops import SETTINGS, little, write_loop
+from tests.merging import proved
 from tests.postgres import a_loop, by_hand, needed
 from tests.stores import answer, arrivals, released
-from tests.work.test_integrate import item, one_pass, proved, say, with_items
+from tests.work.test_integrate import item, one_pass, say, with_items
 
 from flyball.adapters.contract_file import read
 from flyball.bootstrap import App, open_loop
@@ -173,11 +174,7 @@ def test_the_processes_beside_one_end_with_it_however_it_ends(tmp_path: Path, by
             assert by == signal.SIGKILL or json.loads(out)["proof"]["holds"]
             assert psutil.wait_procs(beside, timeout=30)[1] == []
         finally:
-            first.kill()
-            for process in beside:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            first.communicate()
+            killed(first, beside)
 
 
 def until(so: Callable[[], bool], patience: float = 60.0) -> None:

@@ -6,14 +6,14 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.commands import run
+from tests.commands import killed, run
 from tests.loops import SETTINGS, little, write_loop
 from tests.merging import ITEMS, label, loop_on, proved, say, standing
 from tests.postgres import a_loop, needed
@@ -147,11 +147,7 @@ def test_the_knob_says_with_how_many_processes_answers_are_merged_and_may_be_tur
             assert (first.returncode, json.loads(out)["proof"]["holds"]) == (0, True)
             assert psutil.wait_procs(beside, timeout=30)[1] == []
         finally:
-            first.kill()
-            for process in beside:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            first.communicate()
+            killed(first, beside)
 
 
 def _others(first: subprocess.Popen[str], count: int) -> bool:

@@ -78,14 +78,7 @@ class LabelStudio:
             filters += [
                 _filter(f"data.{name}", "equal", "String", each) for name, each in (where or {}).items()
             ]
-            query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": filters}}
-            asked = {
-                "project": project,
-                "fields": "all",
-                "page": 1,
-                "page_size": PAGE,
-                "query": json.dumps(query),
-            }
+            asked = {"fields": "all", **_asked(project, filters, PAGE)}
             got = self._ask("GET", "/api/tasks/", params=asked)
             tasks = [each for each in _list(got, "tasks") if isinstance(each.get("id"), int)]
             yield tasks
@@ -102,14 +95,7 @@ class LabelStudio:
             _filter("id", "greater", "Number", after),
             _filter("draft_exists", "equal", "Boolean", True),
         ]
-        query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": filters}}
-        asked = {
-            "project": project,
-            "include": "id,meta,data",
-            "page": 1,
-            "page_size": most,
-            "query": json.dumps(query),
-        }
+        asked = {"include": "id,meta,data", **_asked(project, filters, most)}
         tasks = _list(self._ask("GET", "/api/tasks/", params=asked), "tasks")
         return [{**task, "drafts": self._drafts(int(task["id"]))} for task in tasks]
 
@@ -189,6 +175,12 @@ def _project(got: Mapping[str, Any]) -> Project:
         controls=controls if isinstance(controls, Mapping) else {},
         maximum=int(got.get("maximum_annotations") or 1),
     )
+
+
+def _asked(project: int, filters: Sequence[Mapping[str, Any]], most: int) -> dict[str, Any]:
+    """The first tasks of a project that pass, in order of id."""
+    query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": filters}}
+    return {"project": project, "page": 1, "page_size": most, "query": json.dumps(query)}
 
 
 def _filter(field: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
