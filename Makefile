@@ -58,8 +58,8 @@ powerloss: setup ## the power goes at 14,000 moments of a store's life, and the 
 chaos: setup ## PostgreSQL is killed or stopped every few seconds for five minutes while others write to it
 	@$(BIN)/python -m tests.crash.chaos --seconds 300
 
-machines: setup ## 150 new random histories of 80 commands, which all stores must tell alike (about five minutes)
-	@$(BIN)/python -m tests.machines --histories 150 --steps 80
+machines: setup ## 2,000 random histories of 80 commands, and 150 on PostgreSQL, which all stores must tell alike (about twenty minutes)
+	@$(BIN)/python -m tests.machines --histories 2000 --steps 80
 	@$(BIN)/python -m tests.machines --histories 150 --steps 80 --postgres
 
 tampering: setup ## ten thousand tamperings with a log's file, each of which must be found, also in pieces (about twenty minutes)
