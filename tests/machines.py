@@ -35,10 +35,19 @@ from flyball.adapters.memory_store import memory_store
 from flyball.adapters.sql import open_store
 from flyball.cli.show import print_line
 from flyball.core.chain import Link, verify
-from flyball.core.facts import AlertCleared, AnswerParked, BodyErased, Fact, Recorded
-from flyball.core.ids import Position
+from flyball.core.facts import (
+    AlertCleared,
+    AnswerGivenUp,
+    AnswerParked,
+    BodyErased,
+    Fact,
+    LabelSettled,
+    LabelWithdrawn,
+    Recorded,
+)
+from flyball.core.ids import BatchId, ItemId, Position
 from flyball.errors import FlyballError, StoreLocked
-from flyball.ports import Commit, Draft, ItemRows, Job, NewJob, Store
+from flyball.ports import Commit, Draft, GivenUp, ItemRows, Job, NewJob, Store
 
 ITEMS = tuple("abcdefgh")
 NAMES = st.sampled_from(ITEMS)
@@ -181,6 +190,19 @@ class Alike(RuleBasedStateMachine):
         self.both(lambda store: store.log.append(Commit(drafts, done=[self.of(store, pair)]), self.now))
         return None
 
+    @rule(place=st.integers(0, 20), item=st.none() | NAMES, batch=st.none() | BATCHES)
+    def a_label_is_taken_back(self, place: int, item: str | None, batch: str | None) -> None:
+        there = self.facts("label-settled")
+        if not there:
+            return
+        last = there[place % len(there)]
+        label = last.fact
+        assert isinstance(label, LabelSettled)
+        where = None if batch is None else BatchId(batch)
+        about = label.item if item is None else ItemId(item)
+        fact = LabelWithdrawn(about, label.label, last.seq, label.answers, "withdrawn", where)
+        self.write(Commit([Draft(fact)]))
+
     @rule(place=st.integers(0, 20), count=st.integers(0, 2), parked=st.booleans())
     def answers_are_judged(self, place: int, count: int, parked: bool) -> None:
         there = self.facts("answer-given")
@@ -211,6 +233,17 @@ class Alike(RuleBasedStateMachine):
         pair = self.held[0 if oldest else -1]
         later = None if again is None else self.now + again
         self.both(lambda store: store.jobs.fail(self.of(store, pair), "code", "why", self.now, later))
+
+    @precondition(lambda self: self.held)
+    @rule(oldest=st.booleans())
+    def a_job_is_given_up(self, oldest: bool) -> None:
+        pair = self.held[0 if oldest else -1]
+        drafts = [Draft(AnswerGivenUp(pair[0].cause.seq, "code", "why", pair[0].attempt))]
+        self.both(
+            lambda store: store.log.append(
+                Commit(drafts, given_up=[GivenUp(self.of(store, pair), "code", "why")]), self.now
+            )
+        )
 
     @rule(drop=st.booleans())
     def a_dead_letter_is_resolved(self, drop: bool) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.stores import KINDS, answer, opened
 
-from flyball.core.facts import AlertCleared
+from flyball.core.facts import AlertCleared, AnswerGivenUp
 from flyball.errors import LeaseLost
-from flyball.ports import Commit, Draft, NewJob, Store, Waiting
+from flyball.ports import Commit, Draft, GivenUp, Letter, NewJob, Store, Waiting
 
 
 @pytest.fixture(params=KINDS)
@@ -128,6 +128,22 @@ def test_a_job_that_is_given_up_is_dead_and_lets_the_next_of_its_lock_go(store: 
     assert second.cause.seq == 2
     with pytest.raises(LeaseLost):
         store.jobs.fail(first, "poison", "again", 13.0, again_at=None)
+
+
+def test_a_job_is_given_up_together_with_the_fact_that_says_so_or_not_at_all(store: Store) -> None:
+    ask(store, "a", "b")
+    first, second = store.jobs.claim("merge", 10.0, 2, 60.0)
+    told = AnswerGivenUp(first.cause.seq, "poison", "it cannot be read", 1)
+    store.log.append(Commit([Draft(told)], given_up=[GivenUp(first, "poison", "it cannot be read")]), 11.0)
+    (letter,) = store.jobs.letters("merge")
+    assert letter == Letter(first.job, "merge", "a", first.cause.seq, "poison", letter.detail, 1, 10.0, 11.0)
+    assert (letter.detail, store.jobs.waiting("merge").running) == ("it cannot be read", 1)
+    head = store.log.head()
+    with pytest.raises(LeaseLost):  # the first of them is not held any more: nothing is done to the second
+        both = [GivenUp(job, "poison", "again") for job in (second, first)]
+        store.log.append(Commit([Draft(AlertCleared("x"))], given_up=both), 12.0)
+    assert (store.log.head(), store.jobs.letters("merge")) == (head, [letter])
+    store.log.append(Commit(done=[second]), 13.0)
 
 
 def test_waiting_says_how_many_and_since_when_the_oldest_was_due(store: Store) -> None:

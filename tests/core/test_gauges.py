@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flyball.core.control import KnobState
 from flyball.core.facts import (
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchReleased,
     BatchSettled,
@@ -275,6 +276,16 @@ def test_what_is_tried_once_more_waits_again_and_is_integrated_once() -> None:
     assert (done["backlog.depth"], done["dlq.depth"], done["integrate.count"]) == (0, 1, 2)
     # Not the time for which it lay there until a person came.
     assert done["integrate.latency_p95"] == 40.0
+
+
+def test_an_answer_that_was_given_up_is_a_dead_letter_until_it_is_tried_again_or_settled() -> None:
+    facts = at(0.0, answer("a", 0), answer("a", 1), AnswerGivenUp(Position(1), "ValueError", "poison", 3))
+    signals = read(facts, 9.0)
+    assert (signals["backlog.depth"], signals["dlq.depth"], signals["integrate.count"]) == (1, 1, 1)
+    again = read([*facts, *at(10.0, requeued(1))], 10.0)
+    assert (again["backlog.depth"], again["dlq.depth"]) == (2, 0)
+    settled = read([*facts, *at(10.0, label("a", 0, answers=[1]))], 10.0)
+    assert (settled["backlog.depth"], settled["dlq.depth"]) == (1, 0)
 
 
 def test_what_was_taken_back_or_dropped_waits_for_nothing() -> None:

@@ -22,6 +22,7 @@ from flyball.core.facts import (
     AlertCleared,
     AlertRaised,
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchSettled,
     ClassAllowed,
@@ -211,6 +212,12 @@ def test_how_often_a_merge_is_tried(app: App, error: Error, tries: int, dead: bo
     assert app.tools.store.jobs.waiting("merge").dead == int(dead)
     assert label(app, good) == "1"
     assert proved(app).dead == int(dead)
+    given_up = [each.fact for each in facts(app, AnswerGivenUp.kind)]
+    assert given_up == [
+        AnswerGivenUp(letter.fact, type(error()).__name__, str(error()), tries)
+        for letter in app.tools.store.jobs.letters("merge")
+    ]
+    assert (app.tools.state.merging.bad_at > 0) == dead, "a rule looks at once"
 
 
 def test_rests_grow_and_are_not_the_same_for_all(app: App) -> None:

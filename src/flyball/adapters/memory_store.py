@@ -53,12 +53,14 @@ class MemoryLog:
             items, kinds = set(commit.unless.items), commit.unless.kinds
             newer = {each.item for each in self._links[commit.unless.read_at :]} & items
             refuse_newer(newer, {kind for kind in kinds if self._since(kind, commit.unless.read_at)})
-        self._jobs.refuse_lost(commit.done)
+        self._jobs.refuse_lost([*commit.done, *(each.job for each in commit.given_up)])
         self._jobs.refuse_gone((*commit.requeued, *commit.dropped))
         changes = checked(planned.changes, self.items.there(asked(planned.changes)))
         self._keep(planned)
         self.items.apply(changes, planned.facts[0].at if planned.facts else now)
         self._jobs.finish(commit.done)
+        for each in commit.given_up:
+            self._jobs.fail(each.job, each.code, each.detail, now, None)
         self._jobs.resolve(commit.requeued, commit.dropped, now)
         for job, seq in planned.jobs:
             self._jobs.add(job.kind, job.lock, self._facts[seq - 1], job.run_at, now)

@@ -20,7 +20,7 @@ from flyball.work.audit import COLUMNS, Wanted, audit
 
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-#: What is said of a parked answer for what came of it later, the last word first.
+#: What is said of an answer that lay apart for what came of it later, the last word first.
 _LATER = (
     ("settled", "; let in later, and settled"),
     ("dropped", "; dropped later"),
@@ -151,7 +151,7 @@ def _lineage(found: dict[str, Any]) -> str:
             "settled" for one in found["answers"] if one["fact"] == each["answer"] and one["settled_in"]
         }
         after = next((word for done, word in _LATER if done in later), "")
-        lines.append(f"  parked     answer {each['answer']}: {each['reason']}{after}")
+        lines.append(f"  {each['what']:<10} answer {each['answer']}: {each['reason']}{after}")
     for each in found["letters"]:
         told = f"answer {each['answer']} by {each['by']}: {each['because']}"
         lines.append(f"  {each['done']:<10} {moment(each['at'])} {told}")

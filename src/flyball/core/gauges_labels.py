@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from flyball.core.facts import (
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchSettled,
     CaptureMeasured,
@@ -45,7 +46,8 @@ class Integration:
     #: By item, since when each answer waits, and whose it is.
     waiting: dict[ItemId, dict[Position, tuple[Instant, AnnotatorId]]] = field(default_factory=dict)
     item_of: dict[Position, ItemId] = field(default_factory=dict)
-    #: What is parked, with its item and annotator unless it was settled before; and what waits once more.
+    #: What is parked or given up, with its item and annotator unless it was settled before; and what waits
+    #: once more.
     parked: dict[Position, tuple[ItemId, AnnotatorId] | None] = field(default_factory=dict)
     again: set[Position] = field(default_factory=set)
     #: When the time to a receipt was measured, and its 99th percentile then.
@@ -61,7 +63,7 @@ class Integration:
                 if withdrawn:  # nothing more is to come of what was taken back, nor of this
                     those = [seq for seq, (_, by) in self.waiting[item].items() if by == annotator]
                     self._leave(*those)
-            case AnswerParked(answer=answer):
+            case AnswerParked(answer=answer) | AnswerGivenUp(answer=answer):
                 of = self.item_of.get(answer)
                 self.parked[answer] = None if of is None else (of, self.waiting[of][answer][1])
                 self._leave(answer)

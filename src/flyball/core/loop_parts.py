@@ -9,6 +9,7 @@ from sys import intern
 from flyball.core.facts import (
     ActionAsked,
     ActionRefused,
+    AnswerGivenUp,
     AnswerParked,
     BatchReleased,
     ClassAllowed,
@@ -106,7 +107,7 @@ BLOCK = "block_integration"
 class Merging:
     """What integration has to heed: the classes that are held back, and whether a rule asks for more.
 
-    `bad_at`: where the newest answer was parked, but for a class that is held back.
+    `bad_at`: where the newest answer was given up, or parked but for a class that is held back.
     """
 
     blocked: set[str] = field(default_factory=set)
@@ -117,6 +118,8 @@ class Merging:
         """Take one fact in."""
         match recorded.fact:
             case AnswerParked(code=code) if code != "class-blocked":
+                self.bad_at = recorded.seq
+            case AnswerGivenUp():
                 self.bad_at = recorded.seq
             case ClassBlocked(label=label):
                 self.blocked.add(label)

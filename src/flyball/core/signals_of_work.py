@@ -142,7 +142,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         name="dlq.depth",
         better="lower",
         meaning="Answers that cannot be integrated as they stand.",
-        how="Answers parked and not settled since.",
+        how="Answers parked or given up, and not settled since.",
     ),
     _share(
         name="gold.accuracy",

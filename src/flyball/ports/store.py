@@ -94,6 +94,15 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that goes to the dead letters with a commit, and why."""
+
+    job: Job
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrivals:
     """The items of a segment that come in with a commit: their names and times, in the segment's order."""
 
@@ -114,9 +123,10 @@ class KnownLabels:
 class Commit:
     """What is written together, or not at all.
 
-    `done` are jobs that this commit finishes; one whose lease was lost raises LeaseLost and nothing is
-    written. `requeued` are dead letters that wait again from now on, as if they were new, and `dropped`
-    those that are given up for good; one that is not there any more raises NotFound.
+    `done` are jobs that this commit finishes, and `given_up` those that it sends to the dead letters; one
+    whose lease was lost raises LeaseLost and nothing is written. `requeued` are dead letters that wait again
+    from now on, as if they were new, and `dropped` those that are given up for good; one that is not there
+    any more raises NotFound.
     `notes` are small checkpoints by name: of no worth to history, only to a fast restart. `apart`: the
     facts come from several hands; one that conflicts is kept as evidence and the others are written.
     `standing`: how answers stand of which no fact here says it. `unless`: after this place nobody may have
@@ -127,6 +137,7 @@ class Commit:
     facts: Sequence[Draft] = ()
     jobs: Sequence[NewJob] = ()
     done: Sequence[Job] = ()
+    given_up: Sequence[GivenUp] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     arrivals: Arrivals | None = None
     known: KnownLabels | None = None

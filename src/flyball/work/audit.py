@@ -8,6 +8,7 @@ from typing import Any
 
 from flyball.core.facts import (
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     LabelSettled,
     LabelWithdrawn,
@@ -57,6 +58,7 @@ class _Outcomes:
     labels: dict[Position, tuple[Instant, str, float, str]] = field(default_factory=dict)
     unsettled: set[Position] = field(default_factory=set)
     parked: set[Position] = field(default_factory=set)
+    given_up: set[Position] = field(default_factory=set)
     dropped: set[Position] = field(default_factory=set)
 
 
@@ -106,7 +108,7 @@ def _learned_from(log: Log, items: Items, version: ModelVersion) -> set[Position
 def _outcomes(log: Log) -> _Outcomes:
     found = _Outcomes()
     kinds = [LabelSettled.kind, LabelWithdrawn.kind]
-    kinds += [AnswerParked.kind, LetterDropped.kind, LetterRequeued.kind]
+    kinds += [AnswerParked.kind, AnswerGivenUp.kind, LetterDropped.kind, LetterRequeued.kind]
     for recorded in log.read(kinds=kinds):
         match recorded.fact:
             case LabelSettled() as fact:
@@ -120,10 +122,13 @@ def _outcomes(log: Log) -> _Outcomes:
                 found.unsettled.update(answer for answer in answers if answer in found.settled)
             case AnswerParked(answer=answer):
                 found.parked.add(answer)
+            case AnswerGivenUp(answer=answer):
+                found.given_up.add(answer)
             case LetterDropped(fact=answer):
                 found.dropped.add(answer)
             case LetterRequeued(fact=answer):
                 found.parked.discard(answer)
+                found.given_up.discard(answer)
             case _:
                 pass
     return found
@@ -177,6 +182,8 @@ def _outcome(recorded: Recorded, outcomes: _Outcomes) -> str:
         return "unsettled" if seq in outcomes.unsettled else "settled"
     if seq in outcomes.dropped:
         return "dropped"
+    if seq in outcomes.given_up:
+        return "given up"
     if seq in outcomes.parked:
         return "parked"
     return "withdrawn" if fact.withdrawn else "open"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from flyball.core.facts import (
     AlertRaised,
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchReleased,
     BodyErased,
@@ -30,7 +31,10 @@ from flyball.work.tools import Tools
 About = Literal["annotator", "item"]
 #: The note that says up to which fact what was erased is swept.
 SWEPT = "swept"
-_KINDS = (AnswerGiven, LabelSettled, LabelWithdrawn, AnswerParked, LetterRequeued, LetterDropped)
+_KINDS = (
+    *(AnswerGiven, AnswerParked, AnswerGivenUp, LabelSettled, LabelWithdrawn),
+    *(LetterRequeued, LetterDropped),
+)
 _NAMING = (Looked, DecisionMade, KnobTurned, AlertRaised, BatchReleased)
 
 
@@ -152,7 +156,9 @@ def _is_of(recorded: Recorded, subject: str, about: About, answers: set[Position
             return subject == (annotator if about == "annotator" else item)
         case LabelSettled(item=item) | LabelWithdrawn(item=item):
             return about == "item" and subject == item
-        case AnswerParked(answer=answer) | LetterRequeued(fact=answer) | LetterDropped(fact=answer):
+        case AnswerParked(answer=answer) | AnswerGivenUp(answer=answer):
+            return answer in answers
+        case LetterRequeued(fact=answer) | LetterDropped(fact=answer):
             return answer in answers
         case _:
             return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flyball.core.chance import rng
+from flyball.core.facts import AnswerGivenUp
 from flyball.core.ids import Instant, Seconds
 from flyball.errors import LeaseLost, Unreachable
-from flyball.ports import Job
+from flyball.ports import Commit, Draft, GivenUp, Job
 from flyball.work.tools import Tools
 
 #: How often a merge is tried, and the longest rest after each time; how long it is, chance decides.
@@ -75,7 +76,11 @@ def _fail(
     tools: Tools, job: Job, code: str, detail: str, now: Instant, again: Instant | None, spared: bool = False
 ) -> None:
     try:
-        tools.store.jobs.fail(job, code, detail, now, again, spared)
+        if again is None:
+            told = AnswerGivenUp(job.cause.seq, code, detail, job.attempt)
+            tools.write(Commit([Draft(told)], given_up=[GivenUp(job, code, detail)]), now)
+        else:
+            tools.store.jobs.fail(job, code, detail, now, again, spared)
     except LeaseLost:
         return  # another worker has it
     except Unreachable:

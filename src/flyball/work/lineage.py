@@ -9,6 +9,7 @@ import numpy as np
 
 from flyball.core.facts import (
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchReleased,
     LabelSettled,
@@ -54,7 +55,7 @@ def of_item(log: Log, items: Items, item: ItemId) -> dict[str, Any]:
         "arrived": _arrived(state) if state else None,
         "batches": [_batch(each) for each in batches],
         "answers": [_answer(each, labels) for each in answers],
-        "parked": _parked(log, answers),
+        "parked": _apart(log, answers),
         "letters": _letters(log, answers),
         "labels": [_label(each) for each in labels],
         "taken_back": [_ended(each) for each in ended],
@@ -103,13 +104,19 @@ def _answer(recorded: Recorded, labels: Sequence[Recorded]) -> dict[str, Any]:
     return {"fact": recorded.seq, "at": recorded.at, **shown, "settled_in": settled}
 
 
-def _parked(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
+def _apart(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
     seqs = {each.seq for each in answers}
     return [
-        {"fact": each.seq, "answer": each.fact.answer, "reason": each.fact.reason}
-        for each in log.read(kinds=[AnswerParked.kind])
-        if isinstance(each.fact, AnswerParked) and each.fact.answer in seqs
+        {"fact": each.seq, "answer": each.fact.answer, **_why(each.fact)}
+        for each in log.read(kinds=[AnswerParked.kind, AnswerGivenUp.kind])
+        if isinstance(each.fact, AnswerParked | AnswerGivenUp) and each.fact.answer in seqs
     ]
+
+
+def _why(fact: AnswerParked | AnswerGivenUp) -> dict[str, str]:
+    if isinstance(fact, AnswerParked):
+        return {"what": "parked", "reason": fact.reason}
+    return {"what": "given up", "reason": f"{fact.code} at attempt {fact.attempts}: {fact.detail}"}
 
 
 def _letters(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:

@@ -59,29 +59,12 @@ class SqlJobs:
         spared: bool = False,
     ) -> None:
         """See `ports.Jobs`."""
-        self._database.retried(lambda: self._fail(job, code, detail, now, again_at, spared))
 
-    def _fail(
-        self, job_: Job, code: str, detail: str, now: Instant, again_at: Instant | None, spared: bool
-    ) -> None:
-        changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
-        changed["spared"] = job.c.spared + int(spared)
-        with self._database.write() as connection:
-            _refuse_lost(connection, [job_])
-            first_at = connection.scalar(sa.select(job.c.first_at).where(job.c.job_id == job_.job))
-            connection.execute(sa.update(job).where(job.c.job_id == job_.job).values(**changed))
-            if again_at is None:
-                letter = {
-                    "job_id": job_.job,
-                    "kind": job_.kind,
-                    "event_seq": job_.cause.seq,
-                    "code": code,
-                    "detail": detail,
-                    "attempts": job_.attempt,
-                    "first_at": first_at,
-                    "last_at": now,
-                }
-                connection.execute(dead.insert(), letter)
+        def failed() -> None:
+            with self._database.write() as connection:
+                fail(connection, job, code, detail, now, again_at, spared)
+
+        self._database.retried(failed)
 
     def waiting(self, kind: str) -> Waiting:
         """See `ports.Jobs`."""
@@ -142,6 +125,35 @@ def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
         _refuse_lost(connection, done)
         ended = sa.update(job).values(state="done", lease_until=None, lease_token=None)
         _each(connection, ended, [each.job for each in done])
+
+
+def fail(
+    connection: sa.Connection,
+    failed: Job,
+    code: str,
+    detail: str,
+    now: Instant,
+    again_at: Instant | None,
+    spared: bool = False,
+) -> None:
+    """Give a job back that is held with its token, or send it to the dead letters; raises LeaseLost."""
+    changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
+    changed["spared"] = job.c.spared + int(spared)
+    _refuse_lost(connection, [failed])
+    first_at = connection.scalar(sa.select(job.c.first_at).where(job.c.job_id == failed.job))
+    connection.execute(sa.update(job).where(job.c.job_id == failed.job).values(**changed))
+    if again_at is None:
+        letter = {
+            "job_id": failed.job,
+            "kind": failed.kind,
+            "event_seq": failed.cause.seq,
+            "code": code,
+            "detail": detail,
+            "attempts": failed.attempt,
+            "first_at": first_at,
+            "last_at": now,
+        }
+        connection.execute(dead.insert(), letter)
 
 
 def resolve(

@@ -28,6 +28,7 @@ from flyball.core.facts.models import (
 from flyball.core.facts.outside import DeliveryUnread, WordsDeleted
 from flyball.core.facts.people import (
     AnswerGiven,
+    AnswerGivenUp,
     AnswerParked,
     BatchReleased,
     BatchSettled,
@@ -73,6 +74,7 @@ __all__ = [
     "AlertCleared",
     "AlertRaised",
     "AnswerGiven",
+    "AnswerGivenUp",
     "AnswerParked",
     "BatchReleased",
     "BatchSettled",
@@ -133,6 +135,7 @@ Fact = (
     | PoolScored
     | BatchReleased
     | AnswerGiven
+    | AnswerGivenUp
     | AnswerParked
     | LabelSettled
     | LabelWithdrawn

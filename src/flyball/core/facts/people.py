@@ -87,6 +87,20 @@ class AnswerParked:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerGivenUp:
+    """An answer was tried so often, and is a dead letter now: nobody tries it again before a person asks.
+
+    `code` is the kind of error at the last attempt, `detail` its words.
+    """
+
+    kind: ClassVar[str] = "answer-given-up"
+    answer: Position
+    code: str
+    detail: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSettled:
     """Answers were settled into a label by a policy. A later one for the same item replaces it.
 
