@@ -306,6 +306,28 @@ def test_a_label_that_is_not_what_was_captured_is_held_back_and_a_person_asked(
     proved(app)
 
 
+class AwayThenRotten(Rotten):
+    """The same, and when it is to be read for the first time since it was written, it does not answer."""
+
+    def answers_to(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Recorded, ...]]:
+        if self._read == 1:
+            self._read += 1
+            raise Unreachable("the store is away")
+        return super().answers_to(items)
+
+
+def test_labels_of_a_pass_that_was_cut_short_are_validated_with_the_next_one(app: App) -> None:
+    seq = say(app, item(0))
+    app.tools.store = replace(app.tools.store, items=AwayThenRotten(app.tools.store.items))
+    assert one_pass(app).failed
+    assert (label(app, item(0)), standing(app, seq)) == ("1", ["merged"])
+    app.clock.set(app.clock.now() + 120.0)  # type: ignore[union-attr]
+    say(app, item(1))
+    assert one_pass(app).numbers["different"] == 1
+    assert standing(app, seq) == ["parked"]
+    proved(app)
+
+
 def test_a_bad_answer_lets_a_rule_pause_release_within_five_seconds(tmp_path: Path) -> None:
     app = with_items(little(tmp_path, rules=PAUSE, loop__architecture="adaptive"))
     look(app, app.clock.now() + 6 * 3600.0)

@@ -116,12 +116,11 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
                 give_back(tools, [each.merge.job], each.error, now)
         changes = _changes(merged)
         contract_parked.alarm(tools, [(each.job.cause, each.outcome) for each in changes], now)
-        written = list(wrote.labels)
-        closed = 0
+        labels, closed = len(wrote.labels), 0
         for batch in [batch for batch in tools.state.open.values() if is_over(batch, now)]:
             if (last := close(tools, batch, now)) is not None:
-                closed, written = closed + 1, [*written, *last]
-        different = integrate_proof.validate(tools, written, now)
+                closed, labels = closed + 1, labels + len(last)
+        different = integrate_proof.validate(tools, now)
         for item in wrote.withdrawn:  # what is no label cannot be a wrong one
             tools.clear(now, integrate_proof.HELD.format(item=item))
         skewed = note_clocks(tools, [each.merge.job.cause for each in merged], rules.contract, now)
@@ -130,10 +129,10 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         integrate_proof.told(tools, found, now)
     more = f", {wrote.parked} parked" if wrote.parked else ""
     more += f", {len(wrote.withdrawn)} taken back" if wrote.withdrawn else ""
-    about = f"{len(written)} labels from {wrote.done} answers{more}"
+    about = f"{labels} labels from {wrote.done} answers{more}"
     numbers = {
         "answers": wrote.done,
-        "labels": len(written),
+        "labels": labels,
         "parked": wrote.parked,
         "withdrawn": len(wrote.withdrawn),
         "batches": closed,

@@ -65,12 +65,16 @@ def sentence(found: Proof) -> str:
     return f"integration is stopped: {found}. `flyball reconcile` lists the answers that are in no account"
 
 
-def validate(tools: Tools, written: Sequence[Written], now: Instant) -> list[ItemId]:
+def validate(tools: Tools, now: Instant) -> list[ItemId]:
     """Merge anew from what the store gives back, and hold what it holds against it, digest by digest.
+
+    All labels that were written since the last time, also by a pass that was cut short. Raises Unreachable,
+    and then they are looked at with the next pass.
 
     Where they differ, nobody knows which is right: the answers are parked, an alert asks a person, and no
     model learns from the item before a label of it is what was captured.
     """
+    written = tuple(tools.unvalidated)
     if not written:
         return []
     names = [each.fact.item for each in written]
@@ -93,6 +97,7 @@ def validate(tools: Tools, written: Sequence[Written], now: Instant) -> list[Ite
             different.append(item)
         else:
             tools.clear(now, HELD.format(item=item))
+    del tools.unvalidated[: len(written)]
     return different
 
 

@@ -89,6 +89,7 @@ def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -
         return replace(both, left=first.left + then.left, stale=first.stale or then.stale)
     needed = [each.needed for each in changes]
     labels = _written(told, [each.item for each in changes], needed, receipts, rules, final=False)
+    tools.unvalidated.extend(labels)
     withdrawn = tuple(each.withdrawn.item for each in told if each.withdrawn is not None)
     return Wrote(len(changes), labels, sum(len(each.parked) for each in told), withdrawn)
 
@@ -145,7 +146,9 @@ def _close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[
             raise
         tools.catch_up()  # another worker closed it in this moment
         return None
-    return _written(told, items, [needed] * len(items), receipts, rules, final=True)
+    labels = _written(told, items, [needed] * len(items), receipts, rules, final=True)
+    tools.unvalidated.extend(labels)
+    return labels
 
 
 def _taking_back(told: Sequence[Told]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from flyball.settings import Settings
 
 if TYPE_CHECKING:
     from flyball.work.contract import ContractBook
+    from flyball.work.integrate_proof import Written
 
 #: How many segments are kept in memory.
 SEGMENTS_KEPT = 512
@@ -82,6 +83,8 @@ class Tools:
     owed: list[Job] = field(default_factory=list)
     #: When integration last counted what it proves, and what it found.
     proved: tuple[Instant, Proof] | None = None
+    #: The labels that were written and not yet held against what was captured.
+    unvalidated: list[Written] = field(default_factory=list)
     #: How the shares of classes moved from batch to batch.
     shares: Shares = field(default_factory=Shares)
     #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.
