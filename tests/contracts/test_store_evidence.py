@@ -171,6 +171,16 @@ def test_an_item_that_was_erased_has_no_label_and_is_not_offered_again(store: St
     assert (found.state, found.label, found.seq) == ("labelled", None, None)
 
 
+def test_an_item_comes_into_the_pool_if_the_label_that_was_there_before_it_was_erased(store: Store) -> None:
+    settle(store, "a", "fine")
+    settle(store, "b", "fine")
+    settle(store, "b", "fraud")
+    store.evidence.erase([Position(1), Position(3)], [], erased(1, 3), 50.0)
+    arrive(store, "a", "b")
+    found = store.items.find(ids("a", "b"))
+    assert [(each.state, each.label) for each in found.values()] == [("pool", None), ("labelled", "fine")]
+
+
 def test_an_erased_label_uncovers_the_one_before_it(store: Store) -> None:
     arrive(store, "a")
     settle(store, "a", "fraud")

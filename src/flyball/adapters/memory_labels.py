@@ -89,6 +89,8 @@ class Labels:
         changed = {int(index) for index in self.index.all[gone] if index >= 0}
         self.index.all[gone] = -1
         self.label.all[gone] = None
+        left = {item: [row for row in rows if not gone[row]] for item, rows in self.awaited.items()}
+        self.awaited = {item: rows for item, rows in left.items() if rows}
         return changed
 
     def came(self, item: ItemId, index: int) -> int:
