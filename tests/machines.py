@@ -69,6 +69,7 @@ READINGS: tuple[Callable[[Store], Any], ...] = (
     lambda store: store.log.head(),
     lambda store: list(store.log.read(kinds=["answer-given", "batch-released"])),
     lambda store: store.jobs.waiting("merge"),
+    lambda store: [store.jobs.soon("merge", now) for now in (0.0, 100.0, 200.0)],
     lambda store: store.log.note("last"),
     lambda store: store.items.find(ids(*ITEMS)),
     lambda store: store.items.answers_to(ids(*ITEMS)),

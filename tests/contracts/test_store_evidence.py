@@ -64,7 +64,7 @@ def test_a_letter_that_is_requeued_waits_again_and_counts_its_attempts_on(store:
     (letter,) = kill(store, "a")
     store.log.append(Commit([Draft(REQUEUED)], requeued=[letter]), 20.0)
     assert store.jobs.letters("merge") == []
-    assert store.jobs.waiting("merge") == Waiting(1, 0, 0, 20.0, soonest=20.0)
+    assert store.jobs.waiting("merge") == Waiting(1, 0, 0, 20.0)
     assert store.jobs.claim("merge", 19.9, 10, 60.0) == []
     (job,) = store.jobs.claim("merge", 20.0, 10, 60.0)
     assert (job.job, job.attempt, job.cause.fact) == (letter.job, 2, answer("a"))

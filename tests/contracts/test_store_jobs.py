@@ -10,7 +10,7 @@ from tests.stores import KINDS, answer, opened
 
 from flyball.core.facts import AlertCleared, AnswerGivenUp
 from flyball.errors import LeaseLost
-from flyball.ports import Commit, Draft, GivenUp, Letter, NewJob, Store, Waiting
+from flyball.ports import Commit, Draft, GivenUp, Letter, NewJob, Soon, Store, Waiting
 
 
 @pytest.fixture(params=KINDS)
@@ -123,7 +123,7 @@ def test_a_job_that_is_given_up_is_dead_and_lets_the_next_of_its_lock_go(store: 
     ask(store, "a", "a")
     (first,) = store.jobs.claim("merge", 10.0, 2, 60.0)
     store.jobs.fail(first, "poison", "it cannot be read", 11.0, again_at=None)
-    assert store.jobs.waiting("merge") == Waiting(ready=1, running=0, dead=1, oldest=10.0, soonest=0.0)
+    assert store.jobs.waiting("merge") == Waiting(ready=1, running=0, dead=1, oldest=10.0)
     (second,) = store.jobs.claim("merge", 12.0, 2, 60.0)
     assert second.cause.seq == 2
     with pytest.raises(LeaseLost):
@@ -151,11 +151,26 @@ def test_waiting_says_how_many_and_since_when_the_oldest_was_due(store: Store) -
     ask(store, "a", "b", now=10.0)
     ask(store, "c", run_at=25.0, now=20.0)
     ask(store, "x", kind="train", now=5.0)
-    assert store.jobs.waiting("merge") == Waiting(ready=3, running=0, dead=0, oldest=10.0, soonest=0.0)
+    assert store.jobs.waiting("merge") == Waiting(ready=3, running=0, dead=0, oldest=10.0)
+    assert store.jobs.soon("merge", 20.0) == Soon(waits=0.0)
     store.jobs.claim("merge", 20.0, 2, 60.0)
-    assert store.jobs.waiting("merge") == Waiting(
-        ready=1, running=2, dead=0, oldest=25.0, leased=80.0, soonest=25.0
-    )
+    assert store.jobs.waiting("merge") == Waiting(ready=1, running=2, dead=0, oldest=25.0)
+    assert store.jobs.soon("merge", 20.0) == Soon(waits=25.0, leased=80.0)
+
+
+def test_what_rests_hides_nothing_that_may_be_claimed(store: Store) -> None:
+    ask(store, "a", "b", "c", now=10.0)
+    a, b, _ = store.jobs.claim("merge", 10.0, 3, 60.0)
+    store.jobs.fail(a, "timeout", "no answer", 11.0, again_at=70.0)
+    store.jobs.fail(b, "timeout", "no answer", 11.0, again_at=30.0)
+    assert store.jobs.soon("merge", 20.0) == Soon(waits=30.0, leased=70.0)
+    assert store.jobs.waiting("merge").oldest == 30.0
+    ask(store, "d", now=20.0)
+    assert store.jobs.soon("merge", 20.0) == Soon(waits=0.0, leased=70.0)
+    assert store.jobs.waiting("merge").oldest == 20.0
+    # A clock that was set back hides none of those that were asked for at once.
+    assert store.jobs.soon("merge", 1.0).waits == 0.0
+    assert store.jobs.soon("train", 99.0) == Soon()
 
 
 def test_hundreds_of_jobs_for_one_lock_do_not_hide_the_others(store: Store) -> None:

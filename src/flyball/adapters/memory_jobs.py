@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flyball.adapters.commits import not_held, not_there
 from flyball.core.facts import Recorded
 from flyball.core.ids import Instant, Position, Seconds
-from flyball.ports import Job, Letter, Waiting
+from flyball.ports import Job, Letter, Soon, Waiting
 
 
 @dataclass(slots=True)
@@ -87,10 +87,15 @@ class MemoryJobs:
     def waiting(self, kind: str) -> Waiting:
         """See `ports.Jobs`."""
         ready = self._ready.get(kind, [])
-        leases = [row.lease_until for row in self._running.values() if row.kind == kind]
-        oldest = min((max(row.run_at, row.asked_at) for row in ready), default=None)
-        leased, soonest = min(leases, default=None), min((row.run_at for row in ready), default=None)
-        return Waiting(len(ready), len(leases), len(self.letters(kind)), oldest, leased, soonest)
+        fresh = (row.asked_at for row in ready if row.run_at <= row.asked_at)
+        oldest = next(fresh, min((row.run_at for row in ready), default=None))
+        return Waiting(len(ready), len(self._leases(kind)), len(self.letters(kind)), oldest)
+
+    def soon(self, kind: str, now: Instant) -> Soon:
+        """See `ports.Jobs`."""
+        runs = [row.run_at for row in self._ready.get(kind, [])]
+        waits = next((run_at for run_at in runs if run_at <= now), min(runs, default=None))
+        return Soon(waits, min(self._leases(kind), default=None))
 
     def causes(self, kind: str) -> Set[Position]:
         """See `ports.Jobs`."""
@@ -148,6 +153,9 @@ class MemoryJobs:
         }
         self._running = {job: row for job, row in self._running.items() if row.cause.seq not in facts}
         self._dead = {job: each for job, each in self._dead.items() if each[1].fact not in facts}
+
+    def _leases(self, kind: str) -> list[Instant]:
+        return [row.lease_until for row in self._running.values() if row.kind == kind]
 
     def _give_back(self, row: _Row) -> None:
         bisect.insort(self._ready.setdefault(row.kind, []), row, key=lambda each: each.job)

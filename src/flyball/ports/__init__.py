@@ -20,6 +20,7 @@ from flyball.ports.store import (
     NewJob,
     Receipt,
     Segments,
+    Soon,
     Store,
     Waiting,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Segments",
     "Shelf",
     "Shelved",
+    "Soon",
     "Store",
     "Stream",
     "TeamState",

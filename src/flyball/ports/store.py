@@ -212,7 +212,10 @@ class Jobs(Protocol):
         """
 
     def waiting(self, kind: str) -> Waiting:
-        """How many wait, run and are dead, and since when the oldest waits."""
+        """How many wait, run and are dead, and since when the oldest waits. It takes time to count many."""
+
+    def soon(self, kind: str, now: Instant) -> Soon:
+        """When there is something to claim, however many wait."""
 
     def causes(self, kind: str) -> Set[Position]:
         """The facts that jobs which wait or run are about."""
@@ -226,18 +229,29 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many jobs of a kind wait, run and are dead. `oldest`: when the oldest waiting one was due.
+    """How many jobs of a kind wait, run and are dead.
 
-    `soonest`: when the first of them may be taken, whatever the clock said when they were asked for.
-    `leased`: when the first lease of those that run is over, and it may be taken from whoever has it.
+    `oldest`: when the first of those that wait was due; those that rest after they failed count only where
+    no others wait.
     """
 
     ready: int
     running: int
     dead: int
     oldest: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """When jobs of a kind may be claimed; None: there are none.
+
+    `waits`: when the first of those that wait may be taken. Of several that may be by now, it is that of
+    the first. `leased`: when the first lease of those that run is over, and it may be taken from whoever
+    has it.
+    """
+
+    waits: Instant | None = None
     leased: Instant | None = None
-    soonest: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

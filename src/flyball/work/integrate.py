@@ -59,10 +59,10 @@ def due(tools: Tools, now: Instant) -> Due:
         found = integrate_proof.prove(tools.store)
         if not found.holds:
             return Wait(integrate_proof.sentence(found), now + COUNT_AGAIN)
-    waiting = tools.store.jobs.waiting("merge")
-    if waiting.soonest is not None and waiting.soonest <= now:
-        return Go(f"{waiting.ready} answers wait")
-    if waiting.leased is not None and waiting.leased <= now:
+    soon = tools.store.jobs.soon("merge", now)
+    if soon.waits is not None and soon.waits <= now:
+        return Go("answers wait")
+    if soon.leased is not None and soon.leased <= now:
         return Go("whoever merged some answers did not come back")
     due_at = [batch.released.due for batch in tools.state.open.values()]
     late = [batch for batch in tools.state.open.values() if batch.released.due <= now]
@@ -71,7 +71,7 @@ def due(tools: Tools, now: Instant) -> Due:
     if tools.state.merging.asked is not None:
         return Go("a rule asks whether the shares of classes moved")
     overdue = min((at for at in due_at if at > now), default=None)
-    soonest = (each for each in (waiting.soonest, waiting.leased, overdue) if each is not None)
+    soonest = (each for each in (soon.waits, soon.leased, overdue) if each is not None)
     return Wait("no answers wait", min(soonest, default=None))
 
 

@@ -20,7 +20,7 @@ def answers_to(connection: sa.Connection, items: Sequence[ItemId]) -> Mapping[It
     """All answers about each item, in order; what was erased is no answer any more."""
     found: dict[ItemId, list[Recorded]] = {item: [] for item in items}
     query = sa.select(event.c.item_id, *rows.FACT).select_from(rows.with_body())
-    query = query.where(event.c.kind == AnswerGiven.kind, event_body.c.body.is_not(None))
+    query = query.where(rows.answers(), event_body.c.body.is_not(None))
     for names in bulk.chunked(found):
         for item, *fact in connection.execute(query.where(event.c.item_id.in_(names)).order_by(event.c.seq)):
             found[ItemId(item)].append(rows.recorded(fact))

@@ -14,7 +14,7 @@ from flyball.adapters.sql.answers import answers_to, stand, standing, standing_a
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import Number, answer, arrival, event, event_body, item, label
 from flyball.core.chain import instant
-from flyball.core.facts import AnswerGiven, Recorded
+from flyball.core.facts import Recorded
 from flyball.core.ids import START, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import (
@@ -132,7 +132,7 @@ class SqlItems:
     def answers(self, item: ItemId) -> tuple[Recorded, ...]:
         """See `ports.Items`."""
         query = sa.select(*rows.FACT).select_from(rows.with_body()).order_by(event.c.seq)
-        query = query.where(event.c.item_id == item, event.c.kind == AnswerGiven.kind)
+        query = query.where(event.c.item_id == item, rows.answers())
         query = query.where(event_body.c.body.is_not(None))  # what was erased is no answer any more
         with self._database.read() as connection:
             return tuple(rows.recorded(row) for row in connection.execute(query))

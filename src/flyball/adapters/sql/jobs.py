@@ -12,7 +12,7 @@ from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import dead, event, event_body, job
 from flyball.core.ids import Instant, Position, Seconds
-from flyball.ports import Job, Letter, NewJob, Waiting
+from flyball.ports import Job, Letter, NewJob, Soon, Waiting
 
 # As text, because the partial indexes serve only a condition that is known when the query is made.
 _READY = sa.text("job.state = 'ready'")
@@ -68,14 +68,24 @@ class SqlJobs:
 
     def waiting(self, kind: str) -> Waiting:
         """See `ports.Jobs`."""
-        due = sa.case((job.c.run_at > job.c.asked_at, job.c.run_at), else_=job.c.asked_at)
+        first = sa.select(job.c.asked_at).where(job.c.kind == kind, _READY, job.c.run_at <= job.c.asked_at)
+        jobs = sa.select(sa.func.count()).select_from(job).where(job.c.kind == kind)
+        letters = sa.select(sa.func.count()).select_from(dead).where(dead.c.kind == kind)
         with self._database.read() as connection:
-            ready = sa.select(sa.func.count(), sa.func.min(due), sa.func.min(job.c.run_at))
-            count, oldest, soonest = connection.execute(ready.where(job.c.kind == kind, _READY)).one()
-            leases = sa.select(sa.func.count(), sa.func.min(job.c.lease_until)).select_from(job)
-            running, leased = connection.execute(leases.where(job.c.kind == kind, _RUNNING)).one()
-            letters = sa.select(sa.func.count()).select_from(dead).where(dead.c.kind == kind)
-            return Waiting(count, running, connection.scalar(letters) or 0, oldest, leased, soonest)
+            ready, running = (connection.scalar(jobs.where(state)) or 0 for state in (_READY, _RUNNING))
+            oldest = connection.scalar(first.order_by(job.c.job_id).limit(1))
+            if oldest is None:
+                oldest = _least(connection, job.c.run_at, kind, _READY)
+            return Waiting(ready, running, connection.scalar(letters) or 0, oldest)
+
+    def soon(self, kind: str, now: Instant) -> Soon:
+        """See `ports.Jobs`."""
+        due = sa.select(job.c.run_at).where(job.c.kind == kind, _READY, job.c.run_at <= now)
+        with self._database.read() as connection:
+            waits = connection.scalar(due.order_by(job.c.job_id).limit(1))
+            if waits is None:  # all of them rest, and they are few
+                waits = _least(connection, job.c.run_at, kind, _READY)
+            return Soon(waits, _least(connection, job.c.lease_until, kind, _RUNNING))
 
     def causes(self, kind: str) -> Set[Position]:
         """See `ports.Jobs`."""
@@ -95,7 +105,8 @@ class SqlJobs:
         return self._database.retried(lambda: self._recover(now, everyone))
 
     def _recover(self, now: Instant, everyone: bool) -> int:
-        over = sa.select(job.c.job_id).where(_RUNNING).order_by(job.c.job_id)
+        # In no order: for one, SQLite would go through all jobs there ever were.
+        over = sa.select(job.c.job_id).where(_RUNNING)
         with self._database.write("claim") as connection:
             if not (everyone and self._database.alone(connection)):
                 over = over.where(job.c.lease_until <= now)
@@ -103,6 +114,13 @@ class SqlJobs:
             numbers = connection.scalars(over.with_for_update(skip_locked=True)).all()
             _each(connection, sa.update(job).values(**_FREE), numbers)
         return len(numbers)
+
+
+def _least(
+    connection: sa.Connection, column: sa.Column[float], kind: str, state: sa.TextClause
+) -> Instant | None:
+    least: Instant | None = connection.scalar(sa.select(sa.func.min(column)).where(job.c.kind == kind, state))
+    return least
 
 
 def causes(kind: str) -> sa.CompoundSelect[Any]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from flyball.adapters.sql.tables import event, event_body
 from flyball.core.chain import Link, instant
-from flyball.core.facts import Recorded, fact_of
+from flyball.core.facts import AnswerGiven, Recorded, fact_of
 from flyball.core.ids import Position
 from flyball.errors import NewerStore
 
@@ -70,6 +70,14 @@ def event_row(each: Link) -> tuple[Any, ...]:
 def body_row(each: Link) -> tuple[Any, ...]:
     """A link as a row of `event_body`, in the order of `BODY_NAMES`."""
     return (each.seq, each.salt, each.body, each.raw)
+
+
+def answers() -> sa.ColumnElement[bool]:
+    """Whether an event is an answer, where another condition leads to few events.
+
+    As an expression, so that no database takes the index of kinds, which leads to all answers ever given.
+    """
+    return event.c.kind + "" == AnswerGiven.kind
 
 
 def with_body() -> sa.Join:

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 #: All revisions, the oldest first, so that a store can be recognised without loading Alembic.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
