@@ -74,7 +74,8 @@ label-studio: setup ## install Label Studio for its tests, in an environment of 
 oracle: setup ## random rule files against random readings, in both engines (about two minutes)
 	@$(BIN)/python -m tests.rules_oracle --files 1000 --snapshots 100
 
-bench: setup ## every benchmark, one after the other (about an hour: a month of answers among them)
+bench: setup ## every benchmark, one after the other (about an hour and a half, most of it a month of answers)
 	@for each in look rules replay log log_postgresql ingest verify training lane scoring merge replay_month; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@$(BIN)/python -m benchmarks.load --seconds 60 --burst-seconds 20
 
 .PHONY: help setup lock run test check fix docs faults kills crash powerloss chaos machines tampering fuzz label-studio oracle bench

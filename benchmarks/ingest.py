@@ -22,15 +22,14 @@ import json
 import multiprocessing
 import os
 import shutil
-import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lines import Line, content, said, sent
 from benchmarks.log import _Bare
 from benchmarks.machine import machine
 from tests.web.process import tools_on
@@ -141,19 +140,6 @@ def _told(clients: int, batch: int, ways: dict[str, Timing]) -> dict[str, Any]:
     return told
 
 
-def said(number: int, run: str) -> dict[str, Any]:
-    """The event with this number, of the size that a labelling tool sends."""
-    return {
-        "id": f"{run}-{number:09d}",
-        "item": f"tx-{number % 100_000:09d}",
-        "annotator": f"ann-{number % 40:03d}",
-        "label": "fraud" if number % 7 == 0 else "fine",
-        "said_at": 1.8e9 + number / 100,
-        "batch": f"batch-{number // 200:05d}",
-        "seconds": 12.5,
-    }
-
-
 def _fill(path: Path) -> None:
     """A hundred events as they are kept: the rows that the bare loop writes, with the bytes as received."""
     store = open_store(path, salt=os.urandom)
@@ -230,13 +216,14 @@ def _closed(address: str, clients: int, batch: int, seconds: float, worker: int)
         found, began = Timing(), time.perf_counter()
 
         async def client(number: int) -> None:
-            line = await _Line.to(address)
+            line = Line(address)
+            await line.open()
             count = number * 1_000_000
             while time.perf_counter() - began < seconds:
-                content = _content([said(count + each, run) for each in range(batch)])
+                events = content([said(count + each, run) for each in range(batch)])
                 count += batch
                 start = time.perf_counter()
-                assert await line.post(content) == 202
+                assert await line.post(events) == 202
                 found.calls.append(time.perf_counter() - start)
                 found.events += batch
             line.close()
@@ -250,65 +237,9 @@ def _closed(address: str, clients: int, batch: int, seconds: float, worker: int)
 
 def _open(address: str, rate: int, seconds: float) -> dict[str, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_sent, (address, rate, seconds))
-
-
-def _sent(address: str, rate: int, seconds: float) -> dict[str, float]:
-    """Send at a fixed rate. An event that finds no free connection waits, and that counts."""
-    run = os.urandom(4).hex()
-
-    async def go() -> Timing:
-        lines: asyncio.Queue[_Line] = asyncio.Queue()
-        for _ in range(CONNECTIONS):
-            lines.put_nowait(await _Line.to(address))
-        found, began = Timing(), time.perf_counter() + 0.1
-
-        async def send(number: int) -> None:
-            line = await lines.get()
-            assert await line.post(_content([said(number, run)])) == 202
-            found.calls.append(time.perf_counter() - began - number / rate)
-            lines.put_nowait(line)
-
-        sending = set()
-        for number in range(int(rate * seconds)):
-            wait = began + number / rate - time.perf_counter()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            sending.add(asyncio.create_task(send(number)))
-        await asyncio.gather(*sending)
-        found.events, found.seconds = len(found.calls), time.perf_counter() - began
-        return found
-
-    return asyncio.run(go()).summary()
-
-
-def _content(events: Sequence[dict[str, Any]]) -> bytes:
-    return json.dumps(events[0] if len(events) == 1 else list(events)).encode()
-
-
-class _Line:
-    """A connection that speaks as much HTTP as is needed: a library would cost more than the server."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    @classmethod
-    async def to(cls, address: str) -> _Line:
-        host, _, port = address.removeprefix("http://").partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 20)
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return cls(reader, writer)
-
-    async def post(self, content: bytes) -> int:
-        head = "POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-        self._writer.write(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
-        answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-        await self._reader.readexactly(length)
-        return int(answer[9:12])
-
-    def close(self) -> None:
-        self._writer.close()
+        found = pool.apply(sent, (address, rate, seconds, CONNECTIONS))
+    assert set(found.statuses) == {202}, found.statuses
+    return Timing(len(found.waited), found.seconds, list(found.waited)).summary()
 
 
 if __name__ == "__main__":

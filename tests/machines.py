@@ -264,6 +264,10 @@ class Alike(RuleBasedStateMachine):
             )
         )
 
+    @rule(latest=st.sampled_from([0.0, 60.0]))
+    def rests_are_cut_short(self, latest: float) -> None:
+        self.both(lambda store: store.jobs.hasten("merge", self.now + latest, self.now))
+
     @rule(everyone=st.booleans())
     def leases_run_out(self, everyone: bool) -> None:
         self.both(lambda store: store.jobs.recover(self.now, everyone))

@@ -146,6 +146,27 @@ def test_a_job_is_given_up_together_with_the_fact_that_says_so_or_not_at_all(sto
     store.log.append(Commit(done=[second]), 13.0)
 
 
+def test_all_jobs_that_are_not_held_any_more_are_named_together(store: Store) -> None:
+    ask(store, "a", "b", "c")
+    jobs = store.jobs.claim("merge", 10.0, 3, 60.0)
+    store.jobs.recover(70.0)
+    with pytest.raises(LeaseLost) as lost:
+        store.log.append(Commit(done=jobs[:2], given_up=[GivenUp(jobs[2], "poison", "")]), 71.0)
+    assert lost.value.jobs == {job.job for job in jobs}
+
+
+def test_what_would_rest_too_long_is_taken_now(store: Store) -> None:
+    ask(store, "a", "b", "c")
+    ask(store, "t", kind="train", run_at=9e9)
+    a, b, _ = store.jobs.claim("merge", 10.0, 3, 60.0)
+    store.jobs.fail(a, "timeout", "", 11.0, again_at=1e6)
+    store.jobs.fail(b, "timeout", "", 11.0, again_at=30.0)
+    assert store.jobs.hasten("merge", 71.0, 11.0) == 1
+    assert claimed(store, now=11.0) == ["a"]
+    assert store.jobs.soon("merge", 11.0).waits == 30.0
+    assert store.jobs.soon("train", 11.0).waits == 9e9
+
+
 def test_waiting_says_how_many_and_since_when_the_oldest_was_due(store: Store) -> None:
     assert store.jobs.waiting("merge") == Waiting(0, 0, 0, None)
     ask(store, "a", "b", now=10.0)

@@ -206,13 +206,13 @@ def series(kind: str, kills: int, seed: int, early: bool = False, points: Sequen
     while deaths:
         with world(kind, early) as here:
             found = Series(here)
-            streak = 0
+            held = 0
             while deaths and not found.full:
                 death = Death(deaths.pop(), int(draw.integers(1, 4)))
-                streak = streak + 1 if found.life(death) and death.point in HOLDING else 0
-                if streak == 2:  # whoever holds an answer each time it is killed is given up in the end
+                held = held + (death.point in HOLDING) if found.life(death) else 0
+                if held == 2:  # an answer that is held each time a process is killed is given up in the end
                     found.life(Death())
-                    streak = 0
+                    held = 0
             found.end()
         whole = found if whole is None else _added(whole, found)
     assert whole is not None

@@ -13,6 +13,7 @@ from tests.loops import DAY, RULES, facts, little, play, write_loop
 from tests.merging import label, proved, standing
 from tests.stores import arrivals, released, settled
 
+from flyball.adapters.clock import VirtualClock
 from flyball.bootstrap import App, open_loop, performed
 from flyball.core.drift.detector import Cusum
 from flyball.core.due import Go, Wait
@@ -220,6 +221,23 @@ def test_how_often_a_merge_is_tried(app: App, error: Error, tries: int, dead: bo
     assert (app.tools.state.merging.bad_at > 0) == dead, "a rule looks at once"
 
 
+def test_a_clock_that_was_ahead_keeps_no_answer_waiting_for_as_long(app: App) -> None:
+    say(app, item(0))
+    now = app.clock.now()
+    app.clock.set(now + 30 * DAY)  # type: ignore[union-attr]
+    begun = begin(app)
+    failed = [Merged(merge, None, RuntimeError("no")) for merge in begun.inputs.merges]
+    app.lanes["integrate"].finish(begun, failed, app.clock.now())
+    assert app.lanes["integrate"].due(app.clock.now()) == Wait("no answers wait", rested(app))
+    app.clock = app.tools.clock = VirtualClock(now)  # it was set right
+    one_pass(app)
+    assert label(app, item(0)) == "1"
+
+
+def rested(app: App) -> float | None:
+    return app.tools.store.jobs.soon("merge", app.clock.now()).waits
+
+
 def test_rests_grow_and_are_not_the_same_for_all(app: App) -> None:
     for which in range(8):
         say(app, item(which))
@@ -303,28 +321,6 @@ def test_a_label_that_is_not_what_was_captured_is_held_back_and_a_person_asked(
     assert standing(app, seq) == ["parked" if rotten else "merged"]
     assert (f"held-{name}" in app.tools.state.alerts) == rotten
     assert (app.tools.state.merging.bad_at > 0) == rotten
-    proved(app)
-
-
-class AwayThenRotten(Rotten):
-    """The same, and when it is to be read for the first time since it was written, it does not answer."""
-
-    def answers_to(self, items: Sequence[ItemId]) -> Mapping[ItemId, tuple[Recorded, ...]]:
-        if self._read == 1:
-            self._read += 1
-            raise Unreachable("the store is away")
-        return super().answers_to(items)
-
-
-def test_labels_of_a_pass_that_was_cut_short_are_validated_with_the_next_one(app: App) -> None:
-    seq = say(app, item(0))
-    app.tools.store = replace(app.tools.store, items=AwayThenRotten(app.tools.store.items))
-    assert one_pass(app).failed
-    assert (label(app, item(0)), standing(app, seq)) == ("1", ["merged"])
-    app.clock.set(app.clock.now() + 120.0)  # type: ignore[union-attr]
-    say(app, item(1))
-    assert one_pass(app).numbers["different"] == 1
-    assert standing(app, seq) == ["parked"]
     proved(app)
 
 

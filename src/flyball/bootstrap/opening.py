@@ -35,7 +35,7 @@ from flyball.ports import Segments, Shelf, Store
 from flyball.ports.checkpoints import Notary
 from flyball.settings import Settings, config_digest
 from flyball.twin.driver import VirtualDriver
-from flyball.work import annotate, contract
+from flyball.work import annotate, contract, integrate_proof
 from flyball.work.evidence import Keeper
 from flyball.work.tools import Tools
 
@@ -63,6 +63,7 @@ def open_loop(directory: Path, overrides: Mapping[str, Any] | None = None, *, wh
         keeper = Keeper(store.log, store.evidence, notary_of(settings), real.now)
         app = assemble(settings, opened, store, segments, shelf)
         sources = make_sources(settings, app.tools)
+        integrate_proof.take_up(app.tools, app.clock.now())
         return replace(app, keeper=keeper, sources=sources, environment=os.environ, wall=real.wall)
     except BaseException:
         store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flyball.ports.engines import Learner, Model, RuleEngine, Shelf, Shelved, Trained
 from flyball.ports.items import ItemRows, Items, ItemState, Unless
+from flyball.ports.jobs import GivenUp, Job, Jobs, Letter, NewJob, Soon, Waiting
 from flyball.ports.store import (
     Arrivals,
     Clock,
@@ -11,18 +12,11 @@ from flyball.ports.store import (
     Contested,
     Draft,
     Evidence,
-    GivenUp,
-    Job,
-    Jobs,
     KnownLabels,
-    Letter,
     Log,
-    NewJob,
     Receipt,
     Segments,
-    Soon,
     Store,
-    Waiting,
 )
 from flyball.ports.world import Answer, Desk, Offer, Stream, TeamState, Truth
 

@@ -11,7 +11,7 @@ from flyball.core.labels.merge import Outcome
 from flyball.ports import Job
 from flyball.work import contract, contract_parked, integrate_blocks, integrate_proof
 from flyball.work.integrate_items import Item, batch_of, needed_of, outcome_of, read
-from flyball.work.integrate_retry import claim, give_back
+from flyball.work.integrate_retry import claim, give_back, rests_too_long
 from flyball.work.integrate_rules import Rules, newest, rules_of
 from flyball.work.integrate_skew import note_clocks
 from flyball.work.integrate_write import Change, Wrote, close, is_over, to_merge, write
@@ -62,8 +62,12 @@ def due(tools: Tools, now: Instant) -> Due:
     soon = tools.store.jobs.soon("merge", now)
     if soon.waits is not None and soon.waits <= now:
         return Go("answers wait")
+    if rests_too_long(soon, now):
+        return Go("answers wait that failed while the clock was ahead")
     if soon.leased is not None and soon.leased <= now:
         return Go("whoever merged some answers did not come back")
+    if tools.unvalidated:
+        return Go("labels are to be validated")
     due_at = [batch.released.due for batch in tools.state.open.values()]
     late = [batch for batch in tools.state.open.values() if batch.released.due <= now]
     if any(not to_merge(tools, batch) for batch in late):
@@ -120,11 +124,13 @@ def finish(tools: Tools, begun: Begun, merged: list[Merged], now: Instant) -> Do
         for batch in [batch for batch in tools.state.open.values() if is_over(batch, now)]:
             if (last := close(tools, batch, now)) is not None:
                 closed, labels = closed + 1, labels + len(last)
+        tools.uncompared = tools.uncompared or closed > 0
         different = integrate_proof.validate(tools, now)
         for item in wrote.withdrawn:  # what is no label cannot be a wrong one
             tools.clear(now, integrate_proof.HELD.format(item=item))
         skewed = note_clocks(tools, [each.merge.job.cause for each in merged], rules.contract, now)
-        blocked = integrate_blocks.look(tools, now, closed=closed > 0)
+        blocked = integrate_blocks.look(tools, now, closed=tools.uncompared)
+        tools.uncompared = False
         found = integrate_proof.of_pass(tools, now)
         integrate_proof.told(tools, found, now)
     more = f", {wrote.parked} parked" if wrote.parked else ""

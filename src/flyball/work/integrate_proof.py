@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from flyball.core.facts import AlertRaised, AnswerParked, Fact, LabelSettled, body_of
-from flyball.core.ids import Instant, ItemId, Position, canonical, digest_of
+from flyball.core.facts import AlertRaised, AnswerParked, LabelSettled
+from flyball.core.ids import Instant, ItemId, Position
 from flyball.core.labels.merge import UNLIKE
 from flyball.core.labels.proof import Proof, proof
 from flyball.core.loop import LoopState
 from flyball.core.loop_parts import Judged
 from flyball.ports import Store
-from flyball.work.integrate_items import Item, label_of, outcome_of
-from flyball.work.integrate_rules import Rules
+from flyball.work.integrate_items import read
+from flyball.work.integrate_rules import GOVERNING, rules_of
+from flyball.work.integrate_stored import Stored, Written
 from flyball.work.tools import Tools
 
 #: Raised where the proof fails, and about an item whose label is not what was captured.
 ALERT, HELD = "integrate-proof", "held-{item}"
+#: The note that says up to where labels were validated.
+VALIDATED = "validated"
 #: Up to so many answers every pass counts them all; more are counted after a second for each so many, at
 #: the soonest, so that a log of millions is not counted all the time.
 COUNTED, COUNTED_A_SECOND = 50_000, 10_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A label that was written down, where, and what it was merged from and by."""
-
-    seq: Position
-    fact: LabelSettled
-    item: Item
-    needed: int
-    rules: Rules
-    final: bool = False
 
 
 def prove(store: Store) -> Proof:
@@ -68,37 +58,45 @@ def sentence(found: Proof) -> str:
 def validate(tools: Tools, now: Instant) -> list[ItemId]:
     """Merge anew from what the store gives back, and hold what it holds against it, digest by digest.
 
-    All labels that were written since the last time, also by a pass that was cut short. Raises Unreachable,
-    and then they are looked at with the next pass.
-
-    Where they differ, nobody knows which is right: the answers are parked, an alert asks a person, and no
-    model learns from the item before a label of it is what was captured.
+    All labels that were written since the last time, also by a pass that was cut short. Where they differ,
+    or cannot be read, nobody knows what is right: the answers are parked, an alert asks a person, and no
+    model learns from the item before a label of it is what was captured. Raises Unreachable, and then what
+    is left is looked at with the next pass.
     """
-    written = tuple(tools.unvalidated)
-    if not written:
-        return []
-    names = [each.fact.item for each in written]
-    said = tools.store.items.answers_to(names)
-    states = tools.store.items.find(names)
-    facts = _stored(tools, written)
     different: list[ItemId] = []
-    for each in written:
-        item = each.fact.item
-        captured = {answer.seq for answer in each.item.answers}
-        answers = [answer for answer in said[item] if answer.seq in captured]
-        if len(answers) < len(captured) and _erased(tools, captured):
-            continue
-        outcome = outcome_of(each.item, each.rules, each.needed, final=each.final, answers=answers)
-        label = label_of(each.item, outcome, each.rules.contract, each.fact.batch)
-        state = states.get(item)
-        stands = state is not None and (state.seq != each.seq or state.label == each.fact.label)
-        if not stands or _digest(facts.get(each.seq)) != _digest(label):
-            _hold(tools, each, now)
-            different.append(item)
-        else:
-            tools.clear(now, HELD.format(item=item))
-    del tools.unvalidated[: len(written)]
+    if tools.unvalidated:
+        stored = Stored(tools, tuple(tools.unvalidated))
+        while tools.unvalidated:
+            each = tools.unvalidated[0]
+            if (why := stored.wrong(each)) is None:
+                tools.clear(now, HELD.format(item=each.fact.item))
+            else:
+                _hold(tools, each, why, now)
+                different.append(each.fact.item)
+            tools.unvalidated.popleft()
+    tools.validated = tools.state.seq
     return different
+
+
+def take_up(tools: Tools, now: Instant) -> None:
+    """Have the labels validated that a process wrote which was ended before it did so.
+
+    Those of which something that governs merges was written later are left to `flyball reconcile`, which
+    knows what they went by. Raises Unreachable.
+    """
+    if (noted := tools.store.log.note(VALIDATED)) is None:
+        return
+    rules, start = rules_of(tools, now), Position(int(noted))
+    governed = max((each.seq for each in tools.store.log.read(start, kinds=GOVERNING)), default=start)
+    settled = list(tools.store.log.read(governed, kinds=[LabelSettled.kind]))
+    facts = {each.seq: each.fact for each in settled if isinstance(each.fact, LabelSettled)}
+    items = read(tools, [fact.item for fact in facts.values()], rules.contract)
+    for seq, fact in facts.items():
+        item = items[fact.item]
+        if item.state is not None and item.state.seq == seq:  # no later one replaced it
+            item = replace(item, answers=tuple(each for each in item.answers if each.seq < seq))
+            # It was settled, so there were answers enough, and no tie.
+            tools.unvalidated.append(Written(seq, fact, item, 1, rules, final=True))
 
 
 def held(state: LoopState) -> list[ItemId]:
@@ -117,28 +115,7 @@ def judgements(state: LoopState) -> tuple[list[Judged], list[Judged]]:
     return all_, reserve
 
 
-def _stored(tools: Tools, written: Sequence[Written]) -> Mapping[Position, Fact]:
-    """The labels as the log gives them back."""
-    first, last = min(each.seq for each in written), max(each.seq for each in written)
-    found: dict[Position, Fact] = {}
-    for recorded in tools.store.log.read(Position(first - 1), kinds=[LabelSettled.kind]):
-        if recorded.seq > last:
-            break
-        found[recorded.seq] = recorded.fact
-    return found
-
-
-def _erased(tools: Tools, captured: set[Position]) -> bool:
-    return "erased" in tools.store.items.standing(sorted(captured)).values()
-
-
-def _digest(fact: Fact | None) -> str:
-    return "" if fact is None else digest_of(canonical(body_of(fact)))
-
-
-def _hold(tools: Tools, each: Written, now: Instant) -> None:
-    item = each.fact.item
-    why = f"the label of item {item} is not what its answers come to when they are read again"
+def _hold(tools: Tools, each: Written, why: str, now: Instant) -> None:
     parked = [AnswerParked(answer, why, UNLIKE) for answer in each.fact.answers]
     message = f"{why}; fact {each.seq}. Look at the disk and at `flyball verify`, then `flyball dlq requeue`"
-    tools.tell(now, *parked, AlertRaised(HELD.format(item=item), "page", message))
+    tools.tell(now, *parked, AlertRaised(HELD.format(item=each.fact.item), "page", message))

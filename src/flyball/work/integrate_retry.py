@@ -8,7 +8,7 @@ from flyball.core.chance import rng
 from flyball.core.facts import AnswerGivenUp
 from flyball.core.ids import Instant, Seconds
 from flyball.errors import LeaseLost, Unreachable
-from flyball.ports import Commit, Draft, GivenUp, Job
+from flyball.ports import Commit, Draft, GivenUp, Job, Soon
 from flyball.work.tools import Tools
 
 #: How often a merge is tried, and the longest rest after each time; how long it is, chance decides.
@@ -37,6 +37,8 @@ def claim(tools: Tools, now: Instant, limit: int) -> list[Job]:
         _fail(tools, job, "outside", "the store did not answer", now, now, spared=True)
         tools.owed.remove(job)
     tools.store.jobs.recover(now)
+    if rests_too_long(tools.store.jobs.soon("merge", now), now):
+        tools.store.jobs.hasten("merge", now + RESTS[-1], now)
     jobs = tools.store.jobs.claim("merge", now, limit, lease(tools))
     suspect = next((job for job in jobs if tries(job) > ATTEMPTS), None)
     if suspect is None:
@@ -51,6 +53,11 @@ def claim(tools: Tools, now: Instant, limit: int) -> list[Job]:
         _fail(tools, suspect, "killed", why, now, None)
         return []
     return [suspect]
+
+
+def rests_too_long(soon: Soon, now: Instant) -> bool:
+    """Whether nothing but jobs waits that rest longer than any job may: the clock was ahead, and was set."""
+    return soon.waits is not None and soon.waits > now + RESTS[-1]
 
 
 def give_back(tools: Tools, jobs: Sequence[Job], error: Exception, now: Instant) -> None:

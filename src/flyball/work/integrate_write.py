@@ -12,9 +12,10 @@ from flyball.core.loop_parts import OpenBatch
 from flyball.errors import Conflict, LeaseLost, StaleItems, Unreachable
 from flyball.ports import Commit, Draft, Job, Receipt, Unless
 from flyball.work.integrate_items import Item, Told, batch_of, outcome_of, read, told_of
-from flyball.work.integrate_proof import Written
+from flyball.work.integrate_proof import VALIDATED
 from flyball.work.integrate_retry import give_back
 from flyball.work.integrate_rules import ARRIVING, TAKING_BACK, Rules, newest
+from flyball.work.integrate_stored import Written
 from flyball.work.tools import Tools
 
 #: How often the items of a batch are read again before it waits for the next pass.
@@ -69,7 +70,7 @@ def write(tools: Tools, changes: Sequence[Change], rules: Rules, now: Instant) -
     unknown = ARRIVING if any(each.item.state is None for each in changes) else ()
     unless = rules.unless(*unknown, *_taking_back(told))
     try:
-        receipts = tools.write(_commit(told, [each.job for each in changes], unless), now)
+        receipts = tools.write(_commit(tools, told, [each.job for each in changes], unless), now)
     except LeaseLost as error:
         still = [each for each in changes if each.job.job not in error.jobs]
         if len(still) == len(changes):
@@ -137,7 +138,7 @@ def _close(tools: Tools, batch: OpenBatch, rules: Rules, now: Instant) -> tuple[
     settled = len(batch.released.items) - missing
     fact = BatchSettled(name, batch.released.number, settled, missing, now - batch.at)
     unless = rules.unless(items=[item.item for item in items])
-    commit = _commit(told, (), unless)
+    commit = _commit(tools, told, (), unless)
     ended = Draft(fact, event_id=f"settled-{name}")
     try:
         receipts = tools.write(replace(commit, facts=[*commit.facts, ended]), now)
@@ -155,10 +156,11 @@ def _taking_back(told: Sequence[Told]) -> tuple[str, ...]:
     return TAKING_BACK if any(each.withdrawn and each.withdrawn.batch for each in told) else ()
 
 
-def _commit(told: Sequence[Told], done: Sequence[Job], unless: Unless) -> Commit:
+def _commit(tools: Tools, told: Sequence[Told], done: Sequence[Job], unless: Unless) -> Commit:
     standing = {seq: status for each in told for seq, status in each.standing.items()}
     facts = [Draft(fact) for each in told for fact in each.facts]
-    return Commit(facts, done=done, standing=standing, unless=unless)
+    notes = {} if tools.validated is None else {VALIDATED: str(tools.validated)}
+    return Commit(facts, done=done, standing=standing, unless=unless, notes=notes)
 
 
 def _written(

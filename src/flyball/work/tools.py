@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 from flyball.core.canary import governs
 from flyball.core.control import KnobState
 from flyball.core.facts import AlertCleared, AlertRaised, CanaryBegan, Fact, KnobTurned
-from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, RunId
+from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, Position, RunId
 from flyball.core.knobs import Value
 from flyball.core.labels.proof import Proof
 from flyball.core.labels.shares import Shares
@@ -39,7 +39,7 @@ from flyball.settings import Settings
 
 if TYPE_CHECKING:
     from flyball.work.contract import ContractBook
-    from flyball.work.integrate_proof import Written
+    from flyball.work.integrate_stored import Written
 
 #: How many segments are kept in memory.
 SEGMENTS_KEPT = 512
@@ -83,8 +83,11 @@ class Tools:
     owed: list[Job] = field(default_factory=list)
     #: When integration last counted what it proves, and what it found.
     proved: tuple[Instant, Proof] | None = None
-    #: The labels that were written and not yet held against what was captured.
-    unvalidated: list[Written] = field(default_factory=list)
+    #: The labels that were written and not yet held against what was captured; and up to where all were.
+    unvalidated: deque[Written] = field(default_factory=deque)
+    validated: Position | None = None
+    #: Whether a batch was closed since the shares of its classes were compared with those before it.
+    uncompared: bool = False
     #: How the shares of classes moved from batch to batch.
     shares: Shares = field(default_factory=Shares)
     #: Held while a verdict or a rollback is under way; and what the shelf's aliases were last pointed at.

@@ -12,7 +12,7 @@ from flyball.adapters.sql import bulk, rows
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import dead, event, event_body, job
 from flyball.core.ids import Instant, Position, Seconds
-from flyball.ports import Job, Letter, NewJob, Soon, Waiting
+from flyball.ports import GivenUp, Job, Letter, NewJob, Soon, Waiting
 
 # As text, because the partial indexes serve only a condition that is known when the query is made.
 _READY = sa.text("job.state = 'ready'")
@@ -62,9 +62,20 @@ class SqlJobs:
 
         def failed() -> None:
             with self._database.write() as connection:
-                fail(connection, job, code, detail, now, again_at, spared)
+                _refuse_lost(connection, [job])
+                _end(connection, job, code, detail, now, again_at, spared)
 
         self._database.retried(failed)
+
+    def hasten(self, kind: str, latest: Instant, now: Instant) -> int:
+        """See `ports.Jobs`."""
+        those = sa.update(job).where(job.c.kind == kind, _READY, job.c.run_at > latest).values(run_at=now)
+
+        def hastened() -> int:
+            with self._database.write("claim") as connection:
+                return connection.execute(those).rowcount
+
+        return self._database.retried(hastened)
 
     def waiting(self, kind: str) -> Waiting:
         """See `ports.Jobs`."""
@@ -137,15 +148,18 @@ def add(connection: sa.Connection, new: Sequence[tuple[NewJob, Position]], now: 
     bulk.insert(connection, job, names, values)
 
 
-def finish(connection: sa.Connection, done: Sequence[Job]) -> None:
-    """Mark jobs as done that are held with their tokens; raises LeaseLost for any other."""
-    if done:
-        _refuse_lost(connection, done)
-        ended = sa.update(job).values(state="done", lease_until=None, lease_token=None)
-        _each(connection, ended, [each.job for each in done])
+def finish(connection: sa.Connection, done: Sequence[Job], given_up: Sequence[GivenUp], now: Instant) -> None:
+    """Mark jobs as done, or as dead, that are held with their tokens; raises LeaseLost for any other."""
+    if not (done or given_up):
+        return
+    _refuse_lost(connection, [*done, *(each.job for each in given_up)])
+    ended = sa.update(job).values(state="done", lease_until=None, lease_token=None)
+    _each(connection, ended, [each.job for each in done])
+    for each in given_up:
+        _end(connection, each.job, each.code, each.detail, now, None)
 
 
-def fail(
+def _end(
     connection: sa.Connection,
     failed: Job,
     code: str,
@@ -154,10 +168,9 @@ def fail(
     again_at: Instant | None,
     spared: bool = False,
 ) -> None:
-    """Give a job back that is held with its token, or send it to the dead letters; raises LeaseLost."""
+    """Give a job back, or send it to the dead letters."""
     changed = _FREE | ({"state": "dead"} if again_at is None else {"run_at": again_at})
     changed["spared"] = job.c.spared + int(spared)
-    _refuse_lost(connection, [failed])
     first_at = connection.scalar(sa.select(job.c.first_at).where(job.c.job_id == failed.job))
     connection.execute(sa.update(job).where(job.c.job_id == failed.job).values(**changed))
     if again_at is None:

@@ -70,9 +70,7 @@ class SqlLog:
             if commit.unless is not None:
                 changed = _newer(connection, commit.unless) if commit.unless.items else ()
                 refuse_newer(changed, _since(connection, commit.unless))
-            jobs.finish(connection, commit.done)
-            for each in commit.given_up:
-                jobs.fail(connection, each.job, each.code, each.detail, now, None)
+            jobs.finish(connection, commit.done, commit.given_up, now)
             jobs.resolve(connection, commit.requeued, commit.dropped, now)
             _insert(connection, planned)
             items.apply(connection, planned.changes)
