@@ -128,7 +128,7 @@ def test_lineage_of_an_item_and_of_one_that_never_came(
     assert run(capsys, "lineage", "7", "--item", "--loop", str(loop))[0] == 2
 
 
-def test_dead_letters_are_listed_and_a_dry_run_changes_nothing(
+def test_dead_letters_are_listed_a_dry_run_changes_nothing_and_what_is_dropped_is_gone(
     loop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ("--loop", str(loop))
@@ -142,6 +142,9 @@ def test_dead_letters_are_listed_and_a_dry_run_changes_nothing(
     assert run(capsys, "dlq", "drop", *where, "--because", "x")[0] == 2
     assert run(capsys, "dlq", "drop", "1", *where, "--because", "x")[0] == 2
     assert run(capsys, "dlq", "drop", "--all", *where, "--because", " ")[0] == 2
+    code, out = run(capsys, "dlq", "drop", "--all", *where, "--because", "of no use")
+    assert (code, "1 dead letter is dropped" in out) == (0, True)
+    assert asked(capsys, "dlq", "ls", *where) == []
 
 
 def test_what_would_be_erased_is_listed_first(loop: Path, capsys: pytest.CaptureFixture[str]) -> None:

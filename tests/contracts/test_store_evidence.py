@@ -9,7 +9,14 @@ import pytest
 from tests.stores import KINDS, answer, arrive, ids, opened, release, settle
 
 from flyball.core.chain import verify
-from flyball.core.facts import AlertCleared, AnswerGiven, BodyErased, LetterDropped, LetterRequeued
+from flyball.core.facts import (
+    AlertCleared,
+    AnswerGiven,
+    AnswerParked,
+    BodyErased,
+    LetterDropped,
+    LetterRequeued,
+)
 from flyball.core.ids import ItemId, Position
 from flyball.errors import Conflict, LeaseLost, NotFound
 from flyball.ports import Commit, Draft, Letter, NewJob, Store, Waiting
@@ -175,15 +182,56 @@ def test_an_item_comes_into_the_pool_if_the_label_that_was_there_before_it_was_e
     settle(store, "a", "fine")
     settle(store, "b", "fine")
     settle(store, "b", "fraud")
-    store.evidence.erase([Position(1), Position(3)], [], erased(1, 3), 50.0)
+    store.evidence.erase([Position(1), Position(3)], list(ids("a")), erased(1, 3), 50.0)
     arrive(store, "a", "b")
     found = store.items.find(ids("a", "b"))
-    assert [(each.state, each.label) for each in found.values()] == [("pool", None), ("labelled", "fine")]
+    assert [(each.state, each.label) for each in found.values()] == [("pool", None), ("labelled", "fraud")]
 
 
-def test_an_erased_label_uncovers_the_one_before_it(store: Store) -> None:
+def test_a_label_whose_bytes_were_erased_stands_at_every_place_it_stood_at(store: Store) -> None:
     arrive(store, "a")
     settle(store, "a", "fraud")
     settle(store, "a", "fine", now=31.0)
-    store.evidence.erase([Position(3)], [], erased(3), 50.0)
-    assert store.items.find(ids("a"))[ItemId("a")].label == "fraud"
+    store.evidence.erase([Position(2), Position(3)], [], erased(2, 3), 50.0)
+    assert [each.seq for each in store.log.read()] == [1, 4]
+    state = store.items.find(ids("a"))[ItemId("a")]
+    assert (state.state, state.label, state.seq) == ("labelled", "fine", 3)
+    stood = [store.items.labelled(Position(place)).table["label"].tolist() for place in (1, 2, 3, 4)]
+    assert stood == [[], ["fraud"], ["fine"], ["fine"]]
+
+
+def test_what_somebody_said_under_the_name_of_anothers_fact_is_erased_with_what_they_said(
+    store: Store,
+) -> None:
+    def ann(who: str, item: str, name: str) -> None:
+        store.log.append(Commit([Draft(answer(item, "x", who), "desk", name, who.encode())], apart=True), 1.0)
+
+    def refused() -> list[tuple[str, bytes | None]]:
+        return [(each.event_id, each.raw) for each in store.evidence.contested()]
+
+    for who, item, name in (
+        *(("ann-1", "a", "e-1"), ("ann-2", "b", "e-1"), ("ann-2", "a", "e-2"), ("ann-1", "b", "e-2")),
+        *(("ann-3", "c", "e-2"), ("ann-3", "c", "e-3")),
+    ):
+        ann(who, item, name)
+    assert refused() == [("e-1", b"ann-2"), ("e-2", b"ann-1"), ("e-2", b"ann-3")]
+    store.evidence.erase(
+        [Position(2)], [], erased(2), 50.0, ["ann-2"]
+    )  # what ann-2 said, and all under its name
+    assert refused() == []
+    ann("ann-2", "b", "e-3")
+    ann("ann-2", "c", "e-1")
+    assert refused() == [("e-1", b"ann-2"), ("e-3", b"ann-2")]
+    store.evidence.erase([], list(ids("c")), erased(), 51.0)
+    assert refused() == [("e-3", b"ann-2")]
+    store.evidence.erase([], [], erased(), 52.0, ["ann-2"])
+    assert refused() == []
+
+
+def test_an_erased_answer_that_is_called_parked_lies_nowhere(store: Store) -> None:
+    ask(store, "a", "b")
+    store.evidence.erase([Position(1)], [], erased(1), 20.0)
+    parked = [Draft(AnswerParked(Position(seq), "no", "no")) for seq in (1, 2)]
+    store.log.append(Commit(parked), 21.0)
+    assert [each.seq for each in store.items.standing_as("parked")] == [2]
+    assert store.items.count_standing("parked") == 1

@@ -17,6 +17,7 @@ from flyball.core.facts import (
     AnswerParked,
     BatchReleased,
     BatchSettled,
+    BodyErased,
     DriftMeasured,
     Fact,
     ItemsArrived,
@@ -286,6 +287,85 @@ def test_an_answer_that_was_given_up_is_a_dead_letter_until_it_is_tried_again_or
     assert (again["backlog.depth"], again["dlq.depth"]) == (2, 0)
     settled = read([*facts, *at(10.0, label("a", 0, answers=[1]))], 10.0)
     assert (settled["backlog.depth"], settled["dlq.depth"]) == (1, 0)
+
+
+def test_what_was_erased_neither_waits_nor_lies_apart_and_is_not_counted() -> None:
+    facts = at(0.0, answer("a", 0), answer("a", 1), AnswerParked(Position(1), ""), answer("b", 0, who="bob"))
+    signals = read(
+        [*facts, *at(1.0, BodyErased((Position(1), Position(2), Position(3)), "annotator", "", ""))], 1.0
+    )
+    expected = {
+        "backlog.depth": 1,
+        "dlq.depth": 0,
+        "capture.count": 1,
+        "integrate.count": 0,
+        "answers.total": 1,
+    }
+    assert {name: signals[name] for name in expected} == expected
+
+
+def test_an_answer_whose_label_was_erased_waits_from_when_it_is_looked_at_again() -> None:
+    facts = [*at(0.0, answer("a", 0)), *at(900.0, requeued(1)), *at(930.0, label("a", 0, answers=[1]))]
+    signals = read(facts, 930.0)
+    assert (signals["integrate.latency_p95"], signals["integrate.count"]) == (30.0, 1)
+
+
+COUNTS = (
+    *("capture.count", "integrate.count", "backlog.depth", "dlq.depth"),
+    *("answers.total", "answers.since_train", "labels.total"),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 80), st.sets(st.integers(0, 79)), st.booleans())
+def test_a_process_that_began_before_an_erasure_counts_what_one_counts_that_begins_after_it(
+    seed: int, length: int, erased: set[int], failed: bool
+) -> None:
+    facts = [Recorded(Position(seq), *each) for seq, each in enumerate(history(seed, length), start=1)]
+    if failed:
+        again: list[Fact] = [began("late"), RunFailed(RunId("late"), "train", "", "", 3, True)]
+        facts += [
+            Recorded(Position(len(facts) + 1 + of), facts[-1].at, each) for of, each in enumerate(again)
+        ]
+    items = {f"{place // 10}-{place % 10}" for place in erased}
+    said = {each.seq for each in facts if getattr(each.fact, "item", None) in items}
+    gone = [each.seq for each in facts if each.seq in said or getattr(each.fact, "answer", None) in said]
+    before, after = counted(facts, gone)
+    assert before == after
+
+
+def counted(
+    facts: Sequence[Recorded], gone: Sequence[Position], *then: Fact
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """The counts of two processes: one saw what was erased, and then its end; the other never did."""
+    before, after = Gauges(), Gauges()
+    for each in facts:
+        before.observe(each)
+        if each.seq not in gone:
+            after.observe(each)
+    for seq, fact in enumerate((BodyErased(tuple(gone), "item", "me", "case 7"), *then), len(facts) + 1):
+        for gauges in (before, after):
+            gauges.observe(Recorded(Position(seq), facts[-1].at, fact))
+    one, other = (gauges.read(KnobState(), facts[-1].at).values for gauges in (before, after))
+    return {name: one[name] for name in COUNTS}, {name: other[name] for name in COUNTS}
+
+
+def test_a_label_that_is_settled_anew_after_an_erasure_counts_once_in_every_process() -> None:
+    said: list[Fact] = [released("a", 2, needed=2), answer("a", 0), answer("a", 0, who="bob")]
+    facts = [
+        Recorded(Position(seq), 0.0, each)
+        for seq, each in enumerate([*said, label("a", 0, answers=[2, 3])], 1)
+    ]
+    before, after = counted(facts, [Position(2), Position(4)], label("a", 0, answers=[3]))
+    assert before == after and before["labels.total"] == 1
+
+
+def test_a_label_that_is_erased_with_its_end_is_counted_by_nobody() -> None:
+    ended = LabelWithdrawn(ItemId("a-0"), "yes", Position(2), (Position(1),), "withdrawn")
+    said: list[Fact] = [answer("a", 0), label("a", 0, answers=[1]), ended]
+    facts = [Recorded(Position(seq), 0.0, each) for seq, each in enumerate(said, 1)]
+    before, after = counted(facts, [each.seq for each in facts])
+    assert before == after and before["labels.total"] == 0
 
 
 def test_what_was_taken_back_or_dropped_waits_for_nothing() -> None:

@@ -86,6 +86,7 @@ class Chaos:
     believes: bool = False
     loop: str = "chaos"
     acked: dict[str, tuple[int, str]] = field(default_factory=dict)
+    merged: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
@@ -105,11 +106,17 @@ class Chaos:
             for over, threads in ((self.over, writing), (self.written, merging)):
                 over.set()
                 for thread in threads:
-                    thread.join(2 * PATIENCE)
+                    self._joined(thread)
         if any(thread.is_alive() for thread in (*writing, *merging)):
             self.broken.append("somebody hangs")
         with closing(self._store()) as store:
             self._judge(store)
+
+    def _joined(self, thread: threading.Thread) -> None:
+        """Wait for a thread for as long as something is done."""
+        done = -1
+        while thread.is_alive() and done != (done := len(self.acked) + self.merged):
+            thread.join(2 * PATIENCE)
 
     def _store(self) -> Store:
         return self._patient(lambda: open_store(self.url, salt=os.urandom, loop=self.loop))
@@ -162,6 +169,7 @@ class Chaos:
                     for job in store.jobs.claim("merge", now, 3, LEASE):
                         count = int(store.log.note(job.lock) or 0)
                         store.log.append(Commit(done=[job], notes={job.lock: str(count + 1)}), 1.0)
+                        self.merged += 1
                     waiting = store.jobs.waiting("merge")
                     if self.written.is_set() and not (waiting.ready or waiting.running):
                         return

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.loops import facts, little, play
+from tests.stores import chance
 
+from flyball.adapters.memory_store import memory_store
 from flyball.bootstrap import App
+from flyball.cli.audit import _lineage
 from flyball.cli.progress import Progress
 from flyball.core.chain import verify
-from flyball.core.facts import AnswerGiven, DeliveryUnread, LabelSettled, ModelTrained
-from flyball.core.ids import ItemId, ModelVersion
+from flyball.core.facts import (
+    AnswerGiven,
+    AnswerGivenUp,
+    AnswerParked,
+    ClassAllowed,
+    DefinitionsApproved,
+    DeliveryUnread,
+    Fact,
+    LabelSettled,
+    LetterDropped,
+    LetterRequeued,
+    ModelTrained,
+)
+from flyball.core.ids import AnnotatorId, Digest, ItemId, ModelVersion, Position
 from flyball.errors import BadUsage, NotFound
 from flyball.ports import Commit, Draft
 from flyball.work import audit as auditing
@@ -62,6 +77,58 @@ def test_the_way_of_an_item_is_told_from_its_arrival_to_its_label(app: App) -> N
     assert found["rule_files"][0]["digest"] == found["batches"][0]["rules"]
     with pytest.raises(NotFound, match="no item nobody"):
         lineage.of_item(app.tools.store.log, app.tools.store.items, ItemId("nobody"))
+
+
+def settled_by(*answers: Position, superseded: Sequence[Position] = ()) -> LabelSettled:
+    return LabelSettled(ItemId("x"), "1", answers, "majority", None, 1.0, tuple(superseded))
+
+
+ONE, TWO = Position(1), Position(2)
+PARKED, GIVEN_UP = AnswerParked(ONE, "held back"), AnswerGivenUp(ONE, "ValueError", "poison", 3)
+DROPPED = LetterDropped(ONE, "", "", 1, "me", "of no use")
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome", "later"),
+    [
+        ([PARKED], "parked", ""),
+        ([GIVEN_UP], "given up", ""),
+        ([PARKED, DROPPED], "dropped", "; dropped later"),
+        ([GIVEN_UP, LetterRequeued(ONE, "", "", 3, "me", "mended")], "open", "; tried again later"),
+        ([PARKED, ClassAllowed("1", "me", "a wave", (ONE,))], "open", "; let in later"),
+        ([PARKED, DefinitionsApproved(Digest("ab"), "me", "alike", (ONE,), {})], "open", "; let in later"),
+        ([PARKED, settled_by(ONE)], "settled", "; let in later, and settled"),
+        ([GIVEN_UP, settled_by(TWO, superseded=[ONE])], "superseded", "; superseded later"),
+        ([settled_by(ONE), settled_by(TWO, superseded=[ONE])], "superseded", None),
+        ([settled_by(ONE), PARKED], "parked", ""),
+    ],
+    ids=[
+        *(
+            "parked",
+            "given up",
+            "dropped",
+            "tried again",
+            "its class is let in",
+            "its definitions are approved",
+        ),
+        *("settled", "superseded", "settled and then superseded", "settled and then not as captured"),
+    ],
+)
+def test_an_audit_and_a_lineage_tell_the_last_that_came_of_an_answer(
+    after: Sequence[Fact], outcome: str, later: str | None
+) -> None:
+    store = memory_store(chance())
+    for who in ("ann-1", "ann-2"):
+        store.log.append(Commit([Draft(AnswerGiven(ItemId("x"), AnnotatorId(who), "1"))]), 1.0)
+    for fact in after:
+        store.log.append(Commit([Draft(fact)]), 2.0)
+    first, _ = auditing.audit(store.log, store.items, Wanted())
+    assert first["outcome"] == outcome
+    told = _lineage(lineage.of_item(store.log, store.items, ItemId("x"))).splitlines()
+    apart = [line for line in told if line.startswith(("  parked ", "  given up ")) and "answer 1:" in line]
+    assert [line.partition(";")[1] + line.partition(";")[2] for line in apart] == (
+        [] if later is None else [later]
+    )
 
 
 def test_an_audit_without_limits_has_every_answer_once_and_in_order(app: App) -> None:
@@ -141,7 +208,7 @@ def test_who_was_erased_is_in_no_answer_the_labels_stand_and_an_erased_item_teac
     who = said(app)[0].annotator
     item = next(answer.item for answer in said(app) if answer.annotator != who)
     labels = facts(app, LabelSettled.kind)
-    assert about_of(store.log, who, None) == "annotator"
+    assert about_of(store.log, store.evidence, who, None) == "annotator"
     with pytest.raises(BadUsage, match="must not name"):
         erase(app.tools, who, "annotator", "me", f"{who} asked for it", now)
     expected = traces(store.log, store.evidence, who, "annotator")
@@ -152,9 +219,9 @@ def test_who_was_erased_is_in_no_answer_the_labels_stand_and_an_erased_item_teac
     found = reconcile(store, app.tools.segments, app.tools.classes, 0.0)
     assert (found.differences, found.lost, found.unknowable > 0) == ([], [], True)
     with pytest.raises(NotFound):
-        about_of(store.log, who, None)
+        about_of(store.log, store.evidence, who, None)
 
-    erase(app.tools, item, about_of(store.log, item, None), "me", "case 8", now)
+    erase(app.tools, item, about_of(store.log, store.evidence, item, None), "me", "case 8", now)
     assert item not in set(store.items.labelled(store.log.head().seq).table["item"])
     assert store.items.answers(item) == ()
     assert verify(store.evidence.links()) == ()

@@ -13,7 +13,7 @@ from tests.stores import ids
 from flyball.adapters.checkpoint_files import CheckpointFiles
 from flyball.bootstrap import App, performed
 from flyball.core.due import Go
-from flyball.core.facts import AnswerGiven, LabelSettled, LetterDropped, LetterRequeued
+from flyball.core.facts import AnswerGiven, AnswerParked, LabelSettled, LetterDropped, LetterRequeued
 from flyball.core.ids import AnnotatorId
 from flyball.errors import BadUsage, NotFound
 from flyball.ports import Answer, Log
@@ -165,7 +165,10 @@ def test_what_to_resolve_is_named_in_one_way(
         deadletters.chosen([], facts, reason, everything)
 
 
-def test_more_than_fifty_letters_raise_an_alert_for_as_long_as_they_lie_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["", "unknown-item", "class-blocked", "unknown-definitions"])
+def test_more_than_fifty_letters_raise_an_alert_for_as_long_as_they_lie_there(
+    tmp_path: Path, code: str
+) -> None:
     app = little(tmp_path)
     store, now = app.tools.store, app.clock.now()
     keeper = Keeper(
@@ -173,7 +176,11 @@ def test_more_than_fifty_letters_raise_an_alert_for_as_long_as_they_lie_there(tm
     )
     say(app, *(f"nobody-{number}" for number in range(51)))
     for job in store.jobs.claim("merge", now, 99, 60.0):
-        store.jobs.fail(job, "ValueError", "poison", now, None)
+        if code:  # parked for whatever reason, it counts as much as one that was given up
+            app.tools.tell(now, AnswerParked(job.cause.seq, "it waits", code), done=[job])
+        else:
+            store.jobs.fail(job, "ValueError", "poison", now, None)
+    assert deadletters.count(store) == len(dead(app)) == 51
     keeper.look(app.tools, now)
     assert "dead-letters" in app.tools.state.alerts
     ask(app, "drop", dead(app)[0].fact)

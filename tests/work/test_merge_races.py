@@ -19,12 +19,20 @@ from tests.work.test_integrate import begin, one_pass
 
 from flyball.bootstrap import App, performed
 from flyball.core.due import Go, Wait
-from flyball.core.facts import AnswerParked, ClassAllowed, ClassBlocked, KnobTurned, LetterRequeued
+from flyball.core.facts import (
+    AnswerParked,
+    ClassAllowed,
+    ClassBlocked,
+    KnobTurned,
+    LabelSettled,
+    LetterRequeued,
+)
 from flyball.core.ids import ItemId
 from flyball.errors import StaleItems
 from flyball.ports import Commit, Draft
 from flyball.work import contract_approval, integrate
 from flyball.work.arrived import arrive
+from flyball.work.erase import erase
 from flyball.work.integrate_proof import prove
 from flyball.work.integrate_rules import rules_of
 
@@ -110,6 +118,28 @@ def test_what_the_world_shows_in_this_moment_stands_above_what_people_say(
     interrupt(app, lambda: other.tools.write(known({"i-0": "0"}), app.clock.now()), checked)
     one_pass(app)
     assert label(app, "i-0") == ("0" if checked else "1")
+
+
+@checked
+def test_what_is_erased_in_this_moment_is_not_written_again(both: tuple[App, App], checked: bool) -> None:
+    app, other = both
+    said = [say(app, "i-0", "fraud", who, fields={"loss": 77123}) for who in ("ann-1", "ann-2")]
+    while app.tools.store.jobs.waiting("merge").ready:
+        one_pass(app)
+    say(app, "i-0", "legitimate", "ann-3")
+
+    def forget() -> None:
+        other.tools.catch_up()
+        for who in ("ann-1", "ann-2"):
+            erase(other.tools, who, "annotator", "eva", "case 7", other.clock.now())
+
+    interrupt(app, forget, checked)
+    one_pass(app)
+    assert standing(app, *said) == (["erased"] * 2 if checked else ["parked"] * 2)
+    words = [dict(each.fact.fields) for each in facts(app, LabelSettled.kind)]  # type: ignore[union-attr]
+    assert words == ([{}] if checked else [{"loss": 77123}])
+    assert label(app, "i-0") == ("0" if checked else "1")
+    proved(app)
 
 
 @checked

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flyball.adapters.memory_labels import Growing, Labels
-from flyball.core.facts import Recorded
+from flyball.core.facts import AnswerGiven, Recorded
 from flyball.core.ids import BatchId, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import Arrived, Change, Labelled, Offered, Standing, State, Stood, Unlabelled
@@ -98,13 +98,16 @@ class MemoryItems:
 
     def standing_as(self, status: Status) -> tuple[Recorded, ...]:
         """See `ports.Items`."""
-        if status == "erased":
-            return ()
-        return tuple(self._fact_at(seq) for seq in sorted(self.stand) if self.stand[seq] == status)
+        return tuple(self._fact_at(seq) for seq in sorted(self._standing_as(status)))
 
     def count_standing(self, status: Status) -> int:
         """See `ports.Items`."""
-        return sum(1 for each in self.stand.values() if each == status)
+        return len(self._standing_as(status))
+
+    def _standing_as(self, status: Status) -> list[Position]:
+        """The answers that stand so, without those that were erased."""
+        found = (seq for seq, each in self.stand.items() if each == status)
+        return [seq for seq in found if isinstance(self._fact_at(seq).fact, AnswerGiven)]
 
     # --- what the log does to it
 
@@ -134,13 +137,13 @@ class MemoryItems:
                 case Stood():
                     self._stand(change)
 
-    def forget(self, items: Iterable[ItemId], facts: frozenset[Position]) -> None:
-        """Drop all labels of these items, and those that these facts settled."""
-        for index in self._labels.forget({self._index.get(item, -2) for item in items}, facts):
-            rows = np.flatnonzero(self._labels.index.all == index)
-            self._label_row.all[index] = rows[-1] if len(rows) and self._labels.stands.all[rows[-1]] else -1
+    def forget(self, items: Iterable[ItemId]) -> None:
+        """Drop all labels of these items."""
         for item in items:
-            self._labels.awaited.pop(item, None)
+            index = self._index.get(item)
+            self._labels.forget(item, index)
+            if index is not None:
+                self._label_row.all[index] = -1
 
     def _arrive(self, change: Arrived, at: float) -> None:
         first, count = len(self._index), len(change.items)

@@ -83,15 +83,14 @@ class Labels:
         row = start + int(taken[0])
         return self.batch.all[row], self.label.all[row] == RESERVE
 
-    def forget(self, indices: set[int], facts: frozenset[Position]) -> set[int]:
-        """Take the labels of items and facts out; gives the items whose label may be another now."""
-        gone = np.isin(self.index.all, list(indices)) | np.isin(self.seq.all, list(facts))
-        changed = {int(index) for index in self.index.all[gone] if index >= 0}
-        self.index.all[gone] = -1
-        self.label.all[gone] = None
-        left = {item: [row for row in rows if not gone[row]] for item, rows in self.awaited.items()}
-        self.awaited = {item: rows for item, rows in left.items() if rows}
-        return changed
+    def forget(self, item: ItemId, index: int | None) -> None:
+        """Take all labels of an item out."""
+        for row in self.awaited.pop(item, ()):
+            self.label.all[row] = None
+        if index is not None:
+            gone = self.index.all == index
+            self.index.all[gone] = -1
+            self.label.all[gone] = None
 
     def came(self, item: ItemId, index: int) -> int:
         rows = self.awaited.pop(item)

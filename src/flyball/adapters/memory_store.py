@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -114,21 +115,23 @@ class MemoryLog:
         return (self._links[seq - 1]._replace(salt=None, raw=None) for seq in seqs)
 
     def erase(
-        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+        self,
+        facts: Sequence[Position],
+        items: Sequence[ItemId],
+        record: BodyErased,
+        now: Instant,
+        people: Sequence[str] = (),
     ) -> Receipt:
         """See `ports.Evidence`."""
         (receipt,) = self.append(Commit([Draft(record)]), now)
-        keys = {self._links[seq - 1].key for seq in facts}
+        self._contested = self._left(facts, items, people)
         for seq in facts:
             link = self._links[seq - 1]
             self._links[seq - 1] = link._replace(salt=None, raw=None, event_id=None)
             # Its place stays; what it said is nowhere.
             self._facts[seq - 1] = Recorded(seq, instant(link.at), AlertCleared("erased"))
-        self._contested = {
-            about: each for about, each in self._contested.items() if key_of(*about[:2]) not in keys
-        }
         self._jobs.forget(frozenset(facts))
-        self.items.forget(items, frozenset(facts))
+        self.items.forget(items)
         erased = [seq for seq in facts if self._links[seq - 1].kind == AnswerGiven.kind]
         self.items.stand.update(dict.fromkeys(erased, "erased"))
         return receipt
@@ -157,6 +160,20 @@ class MemoryLog:
         for each in contested:
             about = (each.source, each.event_id, each.kind, each.body, each.raw)
             self._contested.setdefault(about, each)
+
+    def _left(
+        self, facts: Sequence[Position], items: Sequence[ItemId], people: Sequence[str]
+    ) -> dict[tuple[str, str, str, bytes, bytes | None], Contested]:
+        """What was refused, without what came under the names of these facts, about these items or from these
+        people."""
+        keys = {self._links[seq - 1].key for seq in facts}
+        left: dict[tuple[str, str, str, bytes, bytes | None], Contested] = {}
+        for about, each in self._contested.items():
+            words = json.loads(each.body) if each.kind == AnswerGiven.kind else {}
+            theirs = words.get("item") in items or words.get("annotator") in people
+            if not theirs and key_of(each.source, each.event_id) not in keys:
+                left[about] = each
+        return left
 
     def _head(self) -> Head:
         if not self._links:

@@ -20,12 +20,14 @@ from flyball.work.audit import COLUMNS, Wanted, audit
 
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-#: What is said of an answer that lay apart for what came of it later, the last word first.
-_LATER = (
-    ("settled", "; let in later, and settled"),
-    ("dropped", "; dropped later"),
-    ("requeued", "; tried again later"),
-)
+#: What is said of an answer that lay apart for the last that came of it later.
+_LATER = {
+    "settled": "; let in later, and settled",
+    "superseded": "; superseded later",
+    "dropped": "; dropped later",
+    "let in": "; let in later",
+    "requeued": "; tried again later",
+}
 _MOMENTS = ("received_at", "said_at", "settled_at")
 
 
@@ -146,11 +148,7 @@ def _lineage(found: dict[str, Any]) -> str:
         said = f"{answer['annotator']} {what}{took}{draft} (fact {answer['fact']})"
         lines.append(f"  answer     {moment(answer['at'])} {said}")
     for each in found["parked"]:
-        later = {one["done"] for one in found["letters"] if one["answer"] == each["answer"]}
-        later |= {"settled"} & {
-            "settled" for one in found["answers"] if one["fact"] == each["answer"] and one["settled_in"]
-        }
-        after = next((word for done, word in _LATER if done in later), "")
+        after = _later(found, each["answer"], each["fact"])
         lines.append(f"  {each['what']:<10} answer {each['answer']}: {each['reason']}{after}")
     for each in found["letters"]:
         told = f"answer {each['answer']} by {each['by']}: {each['because']}"
@@ -181,6 +179,15 @@ def _lineage(found: dict[str, Any]) -> str:
     for each in found["decisions"]:
         lines.append(f"decision {each['rule']} at {moment(each['at'])}: {each['because']}")
     return "\n".join(lines)
+
+
+def _later(found: dict[str, Any], answer: int, since: int) -> str:
+    """The last that came of an answer after the fact by which it lay apart."""
+    came = [(one["fact"], one["done"]) for one in found["letters"] if one["answer"] == answer]
+    for one in found["answers"]:
+        if one["fact"] == answer:
+            came += [(label, done) for done in ("settled", "superseded") for label in one[f"{done}_in"]]
+    return _LATER[max(came)[1]] if max(came, default=(0, ""))[0] > since else ""
 
 
 def _taken_back(each: dict[str, Any]) -> str:

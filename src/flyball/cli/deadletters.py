@@ -85,7 +85,9 @@ def resolve(
     chosen: list[int] = [each.fact for each in letters]
     if chosen and not dry_run:
         request = {"command": "dlq", "what": what, "facts": chosen, "because": because}
-        sent(loop, request | {"by": getpass.getuser()})
+        chosen = sent(loop, request | {"by": getpass.getuser()})["facts"]
+        # Without those that somebody else dealt with in this moment.
+        letters = [each for each in letters if each.fact in set(chosen)]
     if json:
         as_json({"done": what, "facts": chosen, "because": because, "dry_run": dry_run})
         return 0

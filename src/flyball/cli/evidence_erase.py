@@ -22,7 +22,7 @@ def erase(loop: Path, subject: str, about: About | None, because: str, *, json: 
         raise BadUsage('say why with --because "…" (a case number, not the name); it is kept for good')
     with opened_store(settings_of(loop)) as store:
         try:
-            kind = about_of(store.log, subject, about)
+            kind = about_of(store.log, store.evidence, subject, about)
         except NotFound:
             if not sweep_owed(store.log):
                 raise
@@ -46,7 +46,9 @@ def _lines(subject: str, told: dict[str, Any], dry_run: bool) -> str:
     if told["named_in"]:
         shown.append("the name stays in facts about the loop itself (see docs/how-to/erase-a-person.md):")
         shown += [f"  {kind}  {number(count)}" for kind, count in sorted(told["named_in"].items())]
-    if not told["facts"]:
+    if told["refused"]:
+        shown.append(f"  refused under the event ids of others  {number(told['refused'])}")
+    elif not told["facts"]:
         shown.append("what was erased before is swept again: copies of it were left in the store's files")
     if not dry_run:
         if told["fact"] is not None:

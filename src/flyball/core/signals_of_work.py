@@ -118,7 +118,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
     _count(
         name="integrate.count",
         meaning="Answers integrated since the loop was made; its rate is the speed of integration.",
-        how="Answers that were settled into a label, taken back, parked or dropped, each counted once.",
+        how="Answers that wait no more: settled, taken back, parked, given up or dropped, each counted once.",
     ),
     _seconds(
         name="integrate.latency_p95",
@@ -142,7 +142,7 @@ WORK_SIGNALS: tuple[Signal, ...] = (
         name="dlq.depth",
         better="lower",
         meaning="Answers that cannot be integrated as they stand.",
-        how="Answers parked or given up, and not settled since.",
+        how="Answers parked, for whatever reason, or given up, and not settled since.",
     ),
     _share(
         name="gold.accuracy",

@@ -154,12 +154,18 @@ class Evidence(Protocol):
         """What `core.chain.verify` reads, in order; without the bytes, as if all were erased, much faster."""
 
     def erase(
-        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+        self,
+        facts: Sequence[Position],
+        items: Sequence[ItemId],
+        record: BodyErased,
+        now: Instant,
+        people: Sequence[str] = (),
     ) -> Receipt:
         """Erase the bytes, salts and names of these facts for good, and write down that it was done.
 
-        What came under their names with other content goes too, the jobs and dead letters about them,
-        and the labels of these items. Places, hashes and commitments stay: the chain holds.
+        What came under their names with other content goes too, and all that was refused about these items
+        or from these people; the jobs and dead letters about them, and the labels of these items: those that
+        the facts settled stand. Places, hashes and commitments stay: the chain holds.
         """
 
     def sweep(self) -> bool:

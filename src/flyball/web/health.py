@@ -15,6 +15,7 @@ from flyball.core.ids import Position
 from flyball.errors import FlyballError
 from flyball.web.api import Api, answered, told
 from flyball.web.metrics import gauge
+from flyball.work import deadletters
 
 #: The facts that one look at the log takes in at the most; of more, the newest.
 MOST = 20_000
@@ -67,13 +68,14 @@ def _lines(api: Api, integrated: _Integrated) -> Iterator[str]:
     yield from gauge("flyball_capture_queue", api.writer.waiting, "Events that wait to be written.")
     yield from api.metrics.lines()
     try:
-        merges, p95 = api.tools.store.jobs.waiting("merge"), integrated.p95()
-        parked = api.tools.store.items.count_standing("parked")
+        store = api.tools.store
+        merges, p95 = store.jobs.waiting("merge"), integrated.p95()
+        letters, parked = deadletters.count(store), store.items.count_standing("parked")
     except FlyballError:  # the rest is known all the same
         return
     yield from gauge("flyball_backlog", merges.ready + merges.running, "Answers that wait to be merged.")
-    yield from gauge("flyball_dead_letters", merges.dead, "Answers whose merge was given up.")
-    yield from gauge("flyball_parked_answers", parked, "Answers that cannot be taken as they stand.")
+    yield from gauge("flyball_dead_letters", letters, "Answers that lie apart, as `flyball dlq ls` has them.")
+    yield from gauge("flyball_parked_answers", parked, "Those of them that were parked, and not given up.")
     if merges.oldest is not None:
         age = max(0.0, api.tools.clock.now() - merges.oldest)
         yield from gauge("flyball_backlog_age_seconds", age, "Since when the oldest of them is due.")

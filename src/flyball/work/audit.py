@@ -9,16 +9,17 @@ from typing import Any
 from flyball.core.facts import (
     AnswerGiven,
     AnswerGivenUp,
-    AnswerParked,
+    ClassAllowed,
+    DefinitionsApproved,
     LabelSettled,
     LabelWithdrawn,
-    LetterDropped,
     LetterRequeued,
     ModelTrained,
     Recorded,
     RunBegan,
 )
 from flyball.core.ids import Digest, Instant, ItemId, ModelVersion, Pins, Position
+from flyball.core.labels.proof import Status
 from flyball.errors import NotFound
 from flyball.ports import Items, Log
 from flyball.work.lineage import learned
@@ -28,8 +29,15 @@ COLUMNS = (
     *("fact", "received_at", "item", "annotator", "label", "batch", "document", "said_at", "seconds"),
     *("model", "outcome", "settled_in", "settled_at", "settled_label", "agreed", "policy"),
 )
-#: Answers whose items are looked up together.
+#: Answers whose items and standing are looked up together.
 _TOGETHER = 500
+#: What is said of an answer that stands so; of any other, the log says it.
+_STANDS: Mapping[Status | None, str] = {
+    "merged": "settled",
+    "superseded": "superseded",
+    "parked": "parked",
+    "dead": "dropped",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +60,12 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Outcomes:
-    """What became of answers, with no more in memory than where each was settled last."""
+    """What their standing does not tell of answers, with no more in memory than where each was settled."""
 
     settled: dict[Position, Position] = field(default_factory=dict)
     labels: dict[Position, tuple[Instant, str, float, str]] = field(default_factory=dict)
     unsettled: set[Position] = field(default_factory=set)
-    parked: set[Position] = field(default_factory=set)
     given_up: set[Position] = field(default_factory=set)
-    dropped: set[Position] = field(default_factory=set)
 
 
 def audit(log: Log, items: Items, wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -107,8 +113,8 @@ def _learned_from(log: Log, items: Items, version: ModelVersion) -> set[Position
 
 def _outcomes(log: Log) -> _Outcomes:
     found = _Outcomes()
-    kinds = [LabelSettled.kind, LabelWithdrawn.kind]
-    kinds += [AnswerParked.kind, AnswerGivenUp.kind, LetterDropped.kind, LetterRequeued.kind]
+    kinds = [LabelSettled.kind, LabelWithdrawn.kind, AnswerGivenUp.kind]
+    kinds += [LetterRequeued.kind, DefinitionsApproved.kind, ClassAllowed.kind]
     for recorded in log.read(kinds=kinds):
         match recorded.fact:
             case LabelSettled() as fact:
@@ -120,15 +126,12 @@ def _outcomes(log: Log) -> _Outcomes:
                     found.unsettled.discard(answer)
             case LabelWithdrawn(answers=answers):
                 found.unsettled.update(answer for answer in answers if answer in found.settled)
-            case AnswerParked(answer=answer):
-                found.parked.add(answer)
             case AnswerGivenUp(answer=answer):
                 found.given_up.add(answer)
-            case LetterDropped(fact=answer):
-                found.dropped.add(answer)
             case LetterRequeued(fact=answer):
-                found.parked.discard(answer)
                 found.given_up.discard(answer)
+            case DefinitionsApproved(answers=answers) | ClassAllowed(answers=answers):
+                found.given_up.difference_update(answers)
             case _:
                 pass
     return found
@@ -139,6 +142,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     listed = list(together)
     documents = _documents(listed, items)
+    standing = items.standing([each.seq for each in listed])
     for recorded in listed:
         fact = recorded.fact
         assert isinstance(fact, AnswerGiven)
@@ -155,7 +159,7 @@ def _rows(
             **said,
             "document": document,
             **more,
-            "outcome": _outcome(recorded, outcomes),
+            "outcome": _outcome(recorded, outcomes, standing.get(recorded.seq)),
             "settled_in": seq,
             "settled_at": at,
             "settled_label": label,
@@ -169,8 +173,8 @@ def _documents(listed: Iterable[Recorded], items: Items) -> Mapping[ItemId, Dige
     return {item: state.segment for item, state in items.find(sorted(names)).items()}
 
 
-def _outcome(recorded: Recorded, outcomes: _Outcomes) -> str:
-    """In one word what became of an answer; "open": it waits, or another of its annotator stands for it.
+def _outcome(recorded: Recorded, outcomes: _Outcomes, status: Status | None) -> str:
+    """In one word what became of an answer; "open": it waits.
 
     "withdrawn": with it they took back what they had said; "unsettled": the label on it was taken back.
     """
@@ -178,12 +182,12 @@ def _outcome(recorded: Recorded, outcomes: _Outcomes) -> str:
     assert isinstance(fact, AnswerGiven)
     if fact.draft:
         return "draft"
+    if seq in outcomes.unsettled:
+        return "unsettled"
+    if status in _STANDS and not (fact.withdrawn and status == "superseded"):
+        return _STANDS[status]
     if seq in outcomes.settled:
-        return "unsettled" if seq in outcomes.unsettled else "settled"
-    if seq in outcomes.dropped:
-        return "dropped"
+        return "settled"
     if seq in outcomes.given_up:
         return "given up"
-    if seq in outcomes.parked:
-        return "parked"
     return "withdrawn" if fact.withdrawn else "open"

@@ -1,8 +1,9 @@
-"""Answers that lie apart, given up or parked: tell of them, try them again, or drop them for good."""
+"""Dead letters: answers that lie apart, given up or parked. Tell of them, try them again, or drop them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,13 +17,18 @@ from flyball.core.facts import (
     RulesLoaded,
 )
 from flyball.core.ids import Instant, Position
-from flyball.errors import BadUsage, NotFound
-from flyball.ports import Commit, Draft, Letter, Log, NewJob, Store
+from flyball.core.labels.proof import Status
+from flyball.errors import BadUsage, NotFound, StaleItems
+from flyball.ports import Commit, Draft, Letter, Log, NewJob, Store, Unless
 from flyball.work.tools import Tools
 
 KIND = "merge"
 #: So many are let go together.
 TOGETHER = 1_000
+#: So an answer stands that was given up and lies apart still: in any other way, it was settled or dropped.
+GIVEN_UP: tuple[Status | None, ...] = (None, "pending", "parked")
+#: How often it is looked anew what somebody else has settled in this very moment.
+TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +82,17 @@ def parked(store: Store, *codes: str) -> list[Parked]:
 
 
 def dead(store: Store) -> list[Dead]:
-    """Every answer that lies apart, in order. Those whose bytes were erased are no longer told."""
+    """Every answer that lies apart, in order. Those whose bytes were erased are no longer told.
+
+    An answer that was given up and settled all the same, with others about its item, lies apart no more.
+    """
     found: dict[Position, Dead] = {}
     for each in parked(store):
         seq, reason = each.answer.seq, general(each.reason, each.given)
         found[seq] = Dead(seq, reason, each.reason, 1, each.at, each.at, each.given, None, each.code)
     letters = {letter.fact: letter for letter in store.jobs.letters(KIND)}
-    for recorded in store.log.at(letters):
+    standing = store.items.standing(list(letters))
+    for recorded in store.log.at(seq for seq in letters if standing.get(seq) in GIVEN_UP):
         seq, answer, letter = recorded.seq, recorded.fact, letters[recorded.seq]
         assert isinstance(answer, AnswerGiven)
         times = (letter.first_at, letter.last_at)
@@ -90,6 +100,14 @@ def dead(store: Store) -> list[Dead]:
             seq, letter.code, letter.detail, letter.attempts, *times, answer, letter, letter.code
         )
     return [found[seq] for seq in sorted(found)]
+
+
+def count(store: Store) -> int:
+    """How many answers lie apart: as many as `dead` tells of, and quicker."""
+    seqs = {letter.fact for letter in store.jobs.letters(KIND)}
+    standing = store.items.standing(list(seqs))
+    beside = sum(standing.get(seq) in GIVEN_UP and standing.get(seq) != "parked" for seq in seqs)
+    return store.items.count_standing("parked") + beside
 
 
 def groups(letters: Iterable[Dead]) -> list[dict[str, Any]]:
@@ -134,8 +152,9 @@ def resolve(
 ) -> dict[str, Any]:
     """Send dead letters on their way again, or drop them; who and why is kept with each. Raises NotFound.
 
-    Many go in several commits, so that nobody waits long for his turn; where that is cut short, the rest
-    lies there still. What somebody else has dealt with in the meantime is his.
+    An answer that is dropped takes no part in any merge from then on. Many go in several commits, so that
+    nobody waits long for his turn; where that is cut short, the rest lies there still. What somebody else
+    has dealt with in the meantime is his, and what was settled meanwhile stays so.
     """
     letters = chosen(dead(tools.store), those, None, False)
     done = _each(tools, what, letters, by, because, now)
@@ -167,9 +186,25 @@ def _together(
     because: str,
     now: Instant,
 ) -> list[Position]:
+    for _ in range(TRIES - 1):
+        with suppress(StaleItems):
+            return _once(tools, what, those, by, because, now)
+    return _once(tools, what, those, by, because, now)
+
+
+def _once(
+    tools: Tools,
+    what: Literal["requeue", "drop"],
+    those: Sequence[Dead],
+    by: str,
+    because: str,
+    now: Instant,
+) -> list[Position]:
+    """Write down those that lie there still. Raises StaleItems where one may be settled in this moment."""
     with tools.lock:
-        standing = tools.store.items.standing([each.fact for each in those if each.letter is None])
-        letters = [each for each in those if each.letter or standing.get(each.fact) == "parked"]
+        read_at = tools.store.log.head().seq
+        standing = tools.store.items.standing([each.fact for each in those])
+        letters = [each for each in those if _lies_there(each, standing.get(each.fact))]
         kind = LetterRequeued if what == "requeue" else LetterDropped
         drafts = [
             Draft(kind(each.fact, each.reason, each.detail, each.attempts, by, because)) for each in letters
@@ -181,8 +216,13 @@ def _together(
             if each.letter is None and what == "requeue"
         ]
         requeued, dropped = (mine, []) if what == "requeue" else ([], mine)
-        tools.write(Commit(drafts, again, requeued=requeued, dropped=dropped), now)
+        unless = Unless(read_at, [each.answer.item for each in letters])
+        tools.write(Commit(drafts, again, requeued=requeued, dropped=dropped, unless=unless), now)
     return [each.fact for each in letters]
+
+
+def _lies_there(each: Dead, status: Status | None) -> bool:
+    return status == "parked" if each.letter is None else status in GIVEN_UP
 
 
 def told(log: Log, each: Dead) -> dict[str, Any]:

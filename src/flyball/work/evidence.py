@@ -14,6 +14,7 @@ from flyball.core.ids import START, Instant, Position, Seconds
 from flyball.errors import Unreachable
 from flyball.ports import Evidence, Log
 from flyball.ports.checkpoints import Notary, Signed
+from flyball.work import deadletters
 from flyball.work.evidence_pieces import SPAN, Pieces, one_by_one, spans
 from flyball.work.tools import Tools
 
@@ -74,7 +75,7 @@ class Keeper:
             tools.clear(now, "checkpoints")
 
     def _count(self, tools: Tools, now: Instant) -> None:
-        if tools.store.jobs.waiting("merge").dead > MANY_LETTERS:
+        if deadletters.count(tools.store) > MANY_LETTERS:
             words = f"more than {MANY_LETTERS} dead letters lie there: flyball dlq ls"
             tools.alert(now, "dead-letters", words)
         else:

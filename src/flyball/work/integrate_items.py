@@ -83,8 +83,9 @@ def outcome_of(
     final: bool = False,
     answers: Sequence[Recorded] | None = None,
 ) -> Outcome:
-    """What an item comes to; of these answers only, where some are given."""
-    said = item.answers if answers is None else answers
+    """What an item comes to; of these answers only, where some are given. What was dropped says nothing."""
+    read = item.answers if answers is None else answers
+    said = [each for each in read if item.standing.get(each.seq) != "dead"]
     if item.state is None:
         return unknown_item(item.item, said)
     # What the world itself has shown stands above what people say, so no class of theirs is held back.

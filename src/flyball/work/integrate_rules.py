@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flyball.core.control import KnobState
 from flyball.core.facts import (
     BatchSettled,
+    BodyErased,
     ClassAllowed,
     ClassBlocked,
     ContractLoaded,
@@ -15,6 +16,7 @@ from flyball.core.facts import (
     ItemsArrived,
     KnobTurned,
     LabelsKnown,
+    LetterDropped,
 )
 from flyball.core.ids import START, Instant, ItemId, Position
 from flyball.core.labels.contract import EVERYBODY, Contract
@@ -24,10 +26,14 @@ from flyball.work.tools import Tools
 
 #: How much an annotator's votes count, by the knobs.
 WEIGHT = "annotator.weight"
-#: What a merge goes by, beside what was said: the rules, and what the world itself has shown.
+#: What a merge goes by, beside what was said: the rules, what the world itself has shown, and that nothing
+#: of what it read was erased or dropped since.
 GOVERNING = tuple(
     each.kind
-    for each in (ContractLoaded, DefinitionsApproved, ClassBlocked, ClassAllowed, KnobTurned, LabelsKnown)
+    for each in (
+        *(ContractLoaded, DefinitionsApproved, ClassBlocked, ClassAllowed, KnobTurned, LabelsKnown),
+        *(BodyErased, LetterDropped),
+    )
 )
 #: What matters beside that to an answer about an item that never came, and to a label that is taken back.
 ARRIVING, TAKING_BACK = (ItemsArrived.kind,), (BatchSettled.kind,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from flyball.core.facts import (
     AnswerGivenUp,
     AnswerParked,
     BatchReleased,
+    ClassAllowed,
+    DefinitionsApproved,
     LabelSettled,
     LabelWithdrawn,
     LetterDropped,
@@ -95,13 +97,15 @@ def _answer(recorded: Recorded, labels: Sequence[Recorded]) -> dict[str, Any]:
     fact = recorded.fact
     assert isinstance(fact, AnswerGiven)
     names = ("annotator", "label", "batch", "said_at", "seconds", "model")
-    settled = [
-        each.seq
-        for each in labels
-        if isinstance(each.fact, LabelSettled) and recorded.seq in each.fact.answers
-    ]
+    facts = [(each.seq, each.fact) for each in labels if isinstance(each.fact, LabelSettled)]
     shown = {name: getattr(fact, name) for name in (*names, "withdrawn", "draft")}
-    return {"fact": recorded.seq, "at": recorded.at, **shown, "settled_in": settled}
+    return {
+        "fact": recorded.seq,
+        "at": recorded.at,
+        **shown,
+        "settled_in": [seq for seq, label in facts if recorded.seq in label.answers],
+        "superseded_in": [seq for seq, label in facts if recorded.seq in label.superseded],
+    }
 
 
 def _apart(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
@@ -120,21 +124,31 @@ def _why(fact: AnswerParked | AnswerGivenUp) -> dict[str, str]:
 
 
 def _letters(log: Log, answers: Sequence[Recorded]) -> list[dict[str, Any]]:
-    """Which of the answers were tried once more or dropped after they lay apart, by whom and why."""
+    """Which of the answers were tried once more, let in or dropped after they lay apart, by whom and why."""
     seqs = {each.seq for each in answers}
+    kinds = [LetterDropped.kind, LetterRequeued.kind, DefinitionsApproved.kind, ClassAllowed.kind]
     return [
-        {
-            "fact": each.seq,
-            "at": each.at,
-            "answer": each.fact.fact,
-            "done": "dropped" if isinstance(each.fact, LetterDropped) else "requeued",
-            "reason": each.fact.detail,
-            "by": each.fact.by,
-            "because": each.fact.because,
-        }
-        for each in log.read(kinds=[LetterDropped.kind, LetterRequeued.kind])
-        if isinstance(each.fact, LetterDropped | LetterRequeued) and each.fact.fact in seqs
+        {"fact": each.seq, "at": each.at, "answer": answer, **how}
+        for each in log.read(kinds=kinds)
+        for answer, how in _let_go(each)
+        if answer in seqs
     ]
+
+
+def _let_go(recorded: Recorded) -> Iterator[tuple[Position, dict[str, Any]]]:
+    those: tuple[Position, ...]
+    match recorded.fact:
+        case LetterDropped() | LetterRequeued() as fact:
+            done = "dropped" if isinstance(fact, LetterDropped) else "requeued"
+            those, reason = (fact.fact,), fact.detail
+        case DefinitionsApproved() as fact:
+            those, done, reason = fact.answers, "let in", f"definitions {fact.definitions[:12]} are approved"
+        case ClassAllowed() as fact:
+            those, done, reason = fact.answers, "let in", f"label {fact.label} is held back no more"
+        case _:
+            return
+    how = {"done": done, "reason": reason, "by": fact.by, "because": fact.because}
+    yield from ((answer, how) for answer in those)
 
 
 def _label(recorded: Recorded) -> dict[str, Any]:

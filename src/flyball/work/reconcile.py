@@ -11,7 +11,7 @@ from flyball.core.control import KnobState
 from flyball.core.facts import AnswerGiven, LabelSettled, LabelWithdrawn, Recorded, body_of
 from flyball.core.ids import Instant, ItemId, Position, canonical
 from flyball.core.labels.merge import Outcome
-from flyball.core.labels.proof import Proof
+from flyball.core.labels.proof import Proof, Status
 from flyball.ports import Segments, Store
 from flyball.work.contract import Read
 from flyball.work.integrate_items import Item, label_of, outcome_of
@@ -156,7 +156,8 @@ def _item(
         return None
     # What came after the newest answer that it tells of had not been read when it was written.
     said = tuple(each for each in said if each.seq <= max(rests_on, default=0))
-    return Item(fact.item, said, past.state_of(fact), {}, past.known(store, fact.item))
+    dropped: dict[Position, Status] = {each.seq: "dead" for each in said if each.seq in past.dropped}
+    return Item(fact.item, said, past.state_of(fact), dropped, past.known(store, fact.item))
 
 
 def _again(item: Item, past: Past, fact: LabelSettled | LabelWithdrawn, at: Instant) -> Outcome:

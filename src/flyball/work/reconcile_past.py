@@ -20,11 +20,14 @@ from flyball.core.facts import (
     LabelSettled,
     LabelsKnown,
     LabelWithdrawn,
+    LetterDropped,
+    LetterRequeued,
     Recorded,
 )
 from flyball.core.ids import START, BatchId, Digest, Instant, ItemId, Position
 from flyball.core.labels.contract import Approval, Contract
 from flyball.core.labels.contract_history import effective
+from flyball.core.project import stood
 from flyball.errors import BadFile
 from flyball.ports import ItemState, Log, Segments, Store
 from flyball.work.contract import Read
@@ -33,7 +36,7 @@ from flyball.work.integrate_rules import Rules, trust_of
 
 _FOLDED = (
     *(BatchReleased, BatchSettled, LabelsKnown, ContractLoaded, DefinitionsApproved),
-    *(ClassBlocked, ClassAllowed, KnobTurned),
+    *(ClassBlocked, ClassAllowed, KnobTurned, LetterDropped, LetterRequeued),
 )
 
 
@@ -43,6 +46,7 @@ class Past:
 
     `read` makes contracts of their files; without it, none is known. `closed`: when batches were closed.
     `knobs`: as the settings have them, before anybody turned one. `sure`: whether these are all classes.
+    `dropped`: the answers that took no part in any merge at this moment.
     """
 
     segments: Segments
@@ -51,6 +55,7 @@ class Past:
     closed: Mapping[BatchId, Instant] = field(default_factory=dict)
     knobs: KnobState = field(default_factory=KnobState)
     sure: bool = True
+    dropped: set[Position] = field(default_factory=set)
     _needed: dict[BatchId, int] = field(default_factory=dict)
     _open: set[BatchId] = field(default_factory=set)
     _natural: dict[ItemId, str] = field(default_factory=dict)
@@ -85,6 +90,9 @@ class Past:
 
     def observe(self, recorded: Recorded) -> None:
         """Take one fact in. Facts come in order, each once."""
+        for each in stood([recorded], {}, ()):
+            self.dropped.difference_update(each.answers)
+            self.dropped.update(seq for seq, status in each.answers.items() if status == "dead")
         match recorded.fact:
             case BatchReleased(batch=batch, answers_needed=needed):
                 self._needed[batch] = needed

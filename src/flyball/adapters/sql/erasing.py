@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +21,14 @@ _SQLITE = ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(T
 _POSTGRESQL = tuple(f"VACUUM FULL {table.name}" for table in (event_body, event, event_conflict, dead, label))
 
 
-def erase(connection: sa.Connection, facts: Sequence[Position], items: Sequence[ItemId]) -> None:
-    """Take the bytes, salts and names of facts out, and what else is kept about them and these items."""
+def erase(
+    connection: sa.Connection, facts: Sequence[Position], items: Sequence[ItemId], people: Sequence[str] = ()
+) -> None:
+    """Take the bytes, salts and names of facts out, and what else is kept about them and these items.
+
+    A label stays where its item does: its row holds no word of anybody's.
+    """
+    _forget_refused(connection, items, people)
     for seqs in bulk.chunked(facts):
         keys = connection.scalars(sa.select(event.c.idem_key).where(event.c.seq.in_(seqs))).all()
         connection.execute(sa.delete(event_conflict).where(event_conflict.c.idem_key.in_(keys)))
@@ -31,11 +38,21 @@ def erase(connection: sa.Connection, facts: Sequence[Position], items: Sequence[
         connection.execute(sa.delete(dead).where(dead.c.event_seq.in_(seqs)))
         over = sa.update(job).where(job.c.event_seq.in_(seqs))
         connection.execute(over.values(state="done", lease_until=None, lease_token=None))
-        connection.execute(sa.delete(label).where(label.c.seq.in_(seqs)))
         given = sa.select(event.c.seq).where(event.c.seq.in_(seqs), event.c.kind == AnswerGiven.kind)
         stand(connection, Stood(dict.fromkeys(connection.scalars(given), "erased")))
     for names in bulk.chunked(items):
         connection.execute(sa.delete(label).where(label.c.item_id.in_(names)))
+
+
+def _forget_refused(connection: sa.Connection, items: Collection[ItemId], people: Collection[str]) -> None:
+    """Take refused answers out that are about these items or from these people, whatever their names."""
+    table = event_conflict
+    refused = sa.select(table.c.idem_key, table.c.body_sha, table.c.body)
+    for key, sha, body in connection.execute(refused.where(table.c.kind == AnswerGiven.kind)).all():
+        words = json.loads(body)
+        if words["item"] in items or words["annotator"] in people:
+            this = (table.c.idem_key == key, table.c.body_sha == sha)
+            connection.execute(sa.delete(table).where(*this))
 
 
 def sweep(engine: sa.Engine) -> bool:

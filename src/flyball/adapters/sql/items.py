@@ -14,7 +14,7 @@ from flyball.adapters.sql.answers import answers_to, stand, standing, standing_a
 from flyball.adapters.sql.database import Database
 from flyball.adapters.sql.tables import Number, answer, arrival, event, event_body, item, label
 from flyball.core.chain import instant
-from flyball.core.facts import Recorded
+from flyball.core.facts import BodyErased, Recorded
 from flyball.core.ids import START, Digest, ItemId, Position
 from flyball.core.labels.proof import Status
 from flyball.core.project import (
@@ -159,7 +159,11 @@ class SqlItems:
 
     def count_standing(self, status: Status) -> int:
         """See `ports.Items`."""
-        query = sa.select(sa.func.count()).select_from(answer).where(answer.c.status == status)
+        # Each body is looked at only where something was ever erased.
+        ever = sa.exists().where(event.c.kind == BodyErased.kind)
+        gone = sa.exists().where(event_body.c.seq == answer.c.seq, event_body.c.body.is_(None))
+        query = sa.select(sa.func.count()).select_from(answer)
+        query = query.where(answer.c.status == status, sa.or_(~ever, ~gone))
         with self._database.read() as connection:
             return connection.scalar(query) or 0
 

@@ -47,7 +47,10 @@ class SqlJobs:
             )
             _each(connection, claimed, numbers)
             found = {each.job: each for chunk in bulk.chunked(numbers) for each in _jobs(connection, chunk)}
-        return [found[number] for number in numbers]
+            # Somebody asked for them again while others erased what they are about.
+            over = sa.update(job).values(state="done", lease_until=None, lease_token=None)
+            _each(connection, over, [number for number in numbers if number not in found])
+        return [found[number] for number in numbers if number in found]
 
     def fail(
         self,
@@ -249,6 +252,7 @@ def _jobs(connection: sa.Connection, numbers: Sequence[int]) -> list[Job]:
     query = sa.select(*columns, *rows.FACT).where(job.c.job_id.in_(numbers))
     joined = job.join(event, job.c.event_seq == event.c.seq)
     query = query.select_from(joined.join(event_body, event.c.seq == event_body.c.seq))
+    query = query.where(event_body.c.body.is_not(None))
     return [
         Job(number, kind, lock, rows.recorded(fact), attempt, token, spared)
         for number, kind, lock, attempt, token, spared, *fact in connection.execute(query)

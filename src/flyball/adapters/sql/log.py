@@ -153,18 +153,29 @@ class SqlLog:
             return answers.accounts(connection)
 
     def erase(
-        self, facts: Sequence[Position], items: Sequence[ItemId], record: BodyErased, now: Instant
+        self,
+        facts: Sequence[Position],
+        items: Sequence[ItemId],
+        record: BodyErased,
+        now: Instant,
+        people: Sequence[str] = (),
     ) -> Receipt:
         """See `ports.Evidence`."""
-        return self._database.retried(lambda: self._erase(facts, items, Commit([Draft(record)]), now))
+        commit = Commit([Draft(record)])
+        return self._database.retried(lambda: self._erase(facts, items, people, commit, now))
 
     def _erase(
-        self, facts: Sequence[Position], items: Sequence[ItemId], commit: Commit, now: Instant
+        self,
+        facts: Sequence[Position],
+        items: Sequence[ItemId],
+        people: Sequence[str],
+        commit: Commit,
+        now: Instant,
     ) -> Receipt:
         with self._database.write("log") as connection:
             planned = plan(commit, written(commit), {}, _head(connection), now, self._salt)
             _insert(connection, planned)
-            erasing.erase(connection, facts, items)
+            erasing.erase(connection, facts, items, people)
         return planned.receipts[0]
 
     def sweep(self) -> bool:
