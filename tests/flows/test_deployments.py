@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,7 +55,13 @@ def prefect(
         stdout=stdout,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_heeding,
     )
+
+
+def _heeding() -> None:
+    """Have it heed SIGINT, by which Prefect's worker ends itself; in a shell's background nobody does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def done(process: subprocess.Popen[str]) -> str:
@@ -104,11 +111,7 @@ def worker(directory: Path, server: LocalServer, deployments: dict[str, str]) ->
         process = prefect(directory, server, "worker", "start", "--pool", "flyball", stdout=file)
     yield log
     process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:  # now and then Prefect's worker waits for ever where nothing runs
-        process.kill()
-        process.wait()
+    process.wait(timeout=60)
 
 
 def test_every_lane_is_deployed_from_the_operators_own_directory(
