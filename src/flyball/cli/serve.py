@@ -27,6 +27,9 @@ _SPED = (
     'warning: clock.kind is "sped": the times of receipts (`at`) are of the loop\'s world, which runs faster'
     ' than ours; set it to "real" for answers that count'
 )
+#: For each event that came during a pass the next one waits so long, in seconds. Captures and passes share one
+#: interpreter, a thread that computes takes it from one that answers calls, and who answers goes first.
+WAY = 0.0008
 #: How often the contract's file is looked at where no answer brings a look, in seconds.
 LOOK = 3.0
 
@@ -79,7 +82,9 @@ async def _serve(
                 raise api.over
             look = running.time() - looked >= LOOK
             looked = running.time() if look else looked
+            before = api.metrics.answered
             await asyncio.to_thread(_work, app, look)
+            await asyncio.wait({ending}, timeout=(api.metrics.answered - before) * WAY)
             waking = asyncio.create_task(changed.wait())
             await asyncio.wait({waking, ending}, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
             waking.cancel()

@@ -40,6 +40,11 @@ class Metrics:
             self._seconds += seconds
             self._recent.append(seconds)
 
+    @property
+    def answered(self) -> int:
+        """How many events were answered for."""
+        return sum(self.events.values())
+
     def refuse(self, code: str) -> None:
         """Something was refused for this reason."""
         with self._lock:
