@@ -27,9 +27,9 @@ _SPED = (
     'warning: clock.kind is "sped": the times of receipts (`at`) are of the loop\'s world, which runs faster'
     ' than ours; set it to "real" for answers that count'
 )
-#: For each event that came during a pass the next one waits so long, in seconds. Captures and passes share one
-#: interpreter, a thread that computes takes it from one that answers calls, and who answers goes first.
-WAY = 0.0008
+#: For each event that came during a pass the next one waits so long, in seconds: captures and passes share
+#: one interpreter, a thread that computes takes it from those that answer calls, and who answers goes first.
+WAY = 0.001
 #: How often the contract's file is looked at where no answer brings a look, in seconds.
 LOOK = 3.0
 
