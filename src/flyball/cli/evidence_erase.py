@@ -47,7 +47,7 @@ def _lines(subject: str, told: dict[str, Any], dry_run: bool) -> str:
         shown.append("the name stays in facts about the loop itself (see docs/how-to/erase-a-person.md):")
         shown += [f"  {kind}  {number(count)}" for kind, count in sorted(told["named_in"].items())]
     if told["refused"]:
-        shown.append(f"  refused under the event ids of others  {number(told['refused'])}")
+        shown.append(f"  refused, as their event ids were taken {number(told['refused'])}")
     elif not told["facts"]:
         shown.append("what was erased before is swept again: copies of it were left in the store's files")
     if not dry_run:

@@ -53,7 +53,7 @@ _ESCAPED = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/]')
 class Traces:
     """What the log holds of a subject: the facts whose bytes go, and those of other kinds that name it.
 
-    `refused`: how many answers go that were refused under the event ids of others. `shared`: the answers of
+    `refused`: how many answers go that were refused, as their event ids were taken. `shared`: the answers of
     others that only labels among those facts rest on, each with its item.
     """
 
@@ -190,7 +190,7 @@ def _erased_last(log: Log) -> int:
 
 
 def _refused(evidence: Evidence) -> Iterator[AnswerGiven]:
-    """The answers that were refused under the event ids of others."""
+    """The answers that were refused, as their event ids were taken."""
     for each in evidence.contested():
         if each.kind == AnswerGiven.kind:
             fact = fact_of(each.kind, json.loads(each.body))
