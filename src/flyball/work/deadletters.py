@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -174,25 +173,19 @@ def _each(
     because: str,
     now: Instant,
 ) -> list[Position]:
-    parts = [letters[start : start + TOGETHER] for start in range(0, len(letters), TOGETHER)]
-    return [fact for part in parts for fact in _together(tools, what, part, by, because, now)]
+    found: list[Position] = []
+    for start in range(0, len(letters), TOGETHER):
+        for left in reversed(range(TRIES)):
+            try:
+                found += _together(tools, what, letters[start : start + TOGETHER], by, because, now)
+                break
+            except StaleItems:
+                if not left:
+                    raise
+    return found
 
 
 def _together(
-    tools: Tools,
-    what: Literal["requeue", "drop"],
-    those: Sequence[Dead],
-    by: str,
-    because: str,
-    now: Instant,
-) -> list[Position]:
-    for _ in range(TRIES - 1):
-        with suppress(StaleItems):
-            return _once(tools, what, those, by, because, now)
-    return _once(tools, what, those, by, because, now)
-
-
-def _once(
     tools: Tools,
     what: Literal["requeue", "drop"],
     those: Sequence[Dead],
