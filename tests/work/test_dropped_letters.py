@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.loops import facts
-from tests.merging import interrupt, label, loop_on, proved, say, standing
-from tests.stores import KINDS
+from tests.merging import interrupt, label, proved, say, standing
 from tests.work.test_integrate import begin, one_pass
 
 from flyball.bootstrap import App, performed
@@ -21,12 +18,6 @@ from flyball.ports import Commit, Draft, NewJob
 from flyball.work import deadletters
 from flyball.work.integrate import Merged
 from flyball.work.reconcile import Reconciled, reconcile
-
-
-@pytest.fixture(params=KINDS)
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    with loop_on(request.param, tmp_path) as one:
-        yield one
 
 
 def give_up(app: App, item: str, name: str = "1", who: str = "ann-1", **more: Any) -> Position:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import pytest
 from tests.contracts_of import NAMED
 from tests.loops import facts, write_loop
-from tests.merging import ITEMS, interrupt, label, loop_on, on, proved, say, standing, stores
-from tests.stores import KINDS, arrivals
+from tests.merging import ITEMS, interrupt, label, on, proved, say, standing, stores
+from tests.stores import arrivals
 from tests.work.test_integrate import begin, one_pass
 
 from flyball.bootstrap import App, performed
@@ -26,18 +25,6 @@ from flyball.work.reconcile import reconcile
 
 #: What only the one who is erased said.
 WORDS = "I saw it, call 555"
-
-
-@pytest.fixture(params=KINDS)
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    with loop_on(request.param, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Iterator[App]:
-    with loop_on("memory", tmp_path) as one:
-        yield one
 
 
 def merge(app: App) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from tests.contracts_of import NAMED
 from tests.loops import facts, write_loop
 from tests.merging import interrupt, label, loop_on, on, proved, say, standing, stores
-from tests.stores import KINDS, arrivals, known, release, released
+from tests.stores import arrivals, known, release, released
 from tests.work.test_integrate import one_pass
 
 from flyball.bootstrap import App
@@ -24,19 +24,6 @@ from flyball.work import audit, contract, lineage
 from flyball.work.audit import Wanted
 from flyball.work.erase import erase
 from flyball.work.reconcile import reconcile
-
-
-@pytest.fixture(params=KINDS)
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
-    with loop_on(request.param, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Iterator[App]:
-    with loop_on("memory", tmp_path) as one:
-        yield one
-
 
 #: The contract with another meaning of a label, which nobody has approved for what was said before.
 STRICTER = (
